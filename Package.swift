@@ -1,0 +1,80 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is compiled with these; dependencies are not touched by `treatAllWarnings`.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A target may import only what its row names; rows stand from the lowest module to the highest.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "martlet",
+    products: [
+        .executable(name: "martlet", targets: ["martlet"]),
+        .library(name: "Martlet", targets: ["Daemon", "Middleware", "Client"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    ],
+    targets: [
+        // C libraries, each imported by exactly one Swift wrapper target.
+        .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+        .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+        .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
+        .target(
+            name: "CRE2",
+            linkerSettings: [.linkedLibrary("re2")]),
+
+        // Pure values.
+        module("Net"),
+        module("Containers"),
+        module("HTTP", ["Containers"]),
+        module("HTTP1", ["HTTP", "Containers"]),
+        module("WebSocket", ["HTTP", "Containers"]),
+
+        // Wrappers of C libraries.
+        module("Linux", ["CLinux", "Net", "Containers"]),
+        module("YAML", ["CYaml"]),
+        module("RegularExpression", ["CRE2"]),
+        module("PasswordHash", ["CCrypt"]),
+        module("Digest", ["COpenSSL"]),
+        module("DNS", ["CAres", "Net", "Linux"]),
+
+        // Policies: given bytes or events, the time and a random source, they return what to do.
+        module("Config", ["HTTP", "Net", "YAML", "RegularExpression"]),
+        module("Routing", ["HTTP", "Net", "Config", "RegularExpression", "Containers"]),
+        module("Upstream", ["HTTP", "Net", "Config", "Containers"]),
+        module("Telemetry", ["HTTP", "Net", "Containers", "Config", "Linux", .product(name: "Logging", package: "swift-log")]),
+        module("Middleware", ["HTTP", "Net", "Config", "Containers", "Digest", "PasswordHash", .product(name: "HTTPTypes", package: "swift-http-types")]),
+
+        // The engine.
+        module("EventLoop", ["Linux", "Net", "Containers", "CLinux"]),
+        module("Proxy", ["HTTP", "HTTP1", "WebSocket", "Net", "Containers", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Digest"]),
+        module("Client", ["Proxy", "EventLoop", "HTTP", "HTTP1", "Net", "Containers", "Config", "Upstream", "Middleware", "Linux", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        module("Daemon", [
+            "Proxy", "Client", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Linux", "DNS", "Net",
+            "Containers", "HTTP", "Digest", "PasswordHash", .product(name: "Logging", package: "swift-log"),
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
+        .executableTarget(name: "martlet", dependencies: ["Daemon"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

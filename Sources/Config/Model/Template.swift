@@ -1,0 +1,31 @@
+/// A value known only when a request is there. One grammar in templates (`{client_ip}`) and keys (bare).
+package enum Variable: Sendable, Equatable, Hashable {
+    case clientIP, requestID, host, method, path, route, identity
+    case pathParameter(String)
+    case query(String)
+    /// Lower-case field name.
+    case header(String)
+    case cookie(String)
+}
+
+/// Text with variables: `/v2/users/{path.id}`. `{{` is a brace.
+package struct Template: Sendable, Equatable {
+    package enum Segment: Sendable, Equatable {
+        case literal([UInt8])
+        case variable(Variable)
+    }
+    package var segments: [Segment]
+    /// As written, with secrets masked.
+    package var source: String
+
+    package init(segments: [Segment], source: String) {
+        self.segments = segments
+        self.source = source
+    }
+
+    /// A template without variables.
+    package init(literal: String) {
+        segments = [.literal(Array(literal.utf8))]
+        source = literal
+    }
+}

@@ -1,0 +1,88 @@
+package import Net
+
+package struct UpstreamConfig: Sendable, Equatable {
+    package struct Endpoint: Sendable, Equatable, Hashable {
+        package enum Target: Sendable, Equatable, Hashable {
+            case address(SocketAddress)
+            /// A name to be resolved, lower case, and a port.
+            case name(String, port: UInt16)
+            case unix(path: String)
+        }
+        /// As written; the endpoint's identity over reloads and its name in logs.
+        package var url: String
+        package var target: Target
+        /// 1 to 1000.
+        package var weight = 1
+        /// Used only while no other endpoint is usable.
+        package var isBackup = false
+        /// host[:port] of the URL, what `host: endpoint` sends.
+        package var authority: String
+
+        package init(url: String, target: Target, authority: String) {
+            self.url = url
+            self.target = target
+            self.authority = authority
+        }
+    }
+
+    package enum HostPolicy: Sendable, Equatable {
+        /// The client's Host.
+        case pass
+        /// The endpoint's authority.
+        case endpoint
+        case name(String)
+    }
+
+    package enum Balance: Sendable, Equatable {
+        case roundRobin, leastRequests, powerOfTwo, random
+        /// Same key, same endpoint, as long as the endpoint is usable.
+        case hash([Variable])
+    }
+
+    package struct Timeouts: Sendable, Equatable {
+        package var connect: Duration = .seconds(3)
+        /// From the last byte of the request sent to the response's head.
+        package var response: Duration = .seconds(30)
+        /// Between two reads of a response body.
+        package var bodyIdle: Duration = .seconds(60)
+        /// Without a byte in either direction of a detected stream.
+        package var streamIdle: Duration = .seconds(3600)
+        /// Waiting for a connection of the pool.
+        package var queue: Duration = .seconds(5)
+        /// The whole exchange; nil: no limit.
+        package var total: Duration?
+        package init() {}
+    }
+
+    package struct Pool: Sendable, Equatable {
+        package var maxConnections = 1_024
+        /// nil: as `maxConnections`.
+        package var maxIdle: Int?
+        package var idleTimeout: Duration = .seconds(15)
+        package var maxAge: Duration = .seconds(600)
+        package var maxPending = 1_024
+        package init() {}
+    }
+
+    package struct Retries: Sendable, Equatable {
+        /// Attempts after the first one.
+        package var attempts = 1
+        /// Percent of the active requests that may be retries.
+        package var budgetPercent = 20
+        package init() {}
+    }
+
+    package var name: String
+    package var endpoints: [Endpoint] = []
+    package var host = HostPolicy.pass
+    package var balance = Balance.roundRobin
+    package var timeouts = Timeouts()
+    package var pool = Pool()
+    package var retries = Retries()
+    package var location: Location
+
+    package init(name: String, location: Location) {
+        self.name = name
+        self.location = location
+    }
+}

@@ -1,0 +1,210 @@
+/// A block of bytes with one owner: headroom, readable bytes, tailroom.
+///
+///     base          start            end            base + capacity
+///      |  headroom    |   readable    |   tailroom    |
+///
+/// Moving a `Buffer` moves ownership, so that bytes are never shared, copied by accident or used after they
+/// went back to the pool. Every access is checked against the bounds above.
+@safe
+package struct Buffer: ~Copyable {
+    private let base: UnsafeMutablePointer<UInt8>
+    /// Bytes that the block holds in all.
+    package let capacity: Int
+    /// Offset of the first readable byte from the block's beginning.
+    package private(set) var start: Int
+    /// Offset behind the last readable byte.
+    package private(set) var end: Int
+
+    /// Allocates an empty block. `headroom` bytes are kept free before the first readable byte.
+    package init(capacity: Int, headroom: Int = 0) {
+        precondition(capacity > 0 && headroom >= 0 && headroom <= capacity)
+        // SAFETY: the memory is owned by this value alone until `deinit`.
+        unsafe base = .allocate(capacity: capacity)
+        self.capacity = capacity
+        start = headroom
+        end = headroom
+    }
+
+    deinit {
+        // SAFETY: allocated in `init`, never handed out as a pointer that outlives a call.
+        unsafe base.deallocate()
+    }
+
+    /// Readable bytes.
+    package var count: Int { end &- start }
+    package var isEmpty: Bool { end == start }
+    /// Free bytes before the readable ones.
+    package var headroom: Int { start }
+    /// Free bytes behind the readable ones.
+    package var tailroom: Int { capacity &- end }
+
+    /// The readable bytes.
+    package var span: Span<UInt8> {
+        @_lifetime(borrow self)
+        borrowing get {
+            // SAFETY: start...end is initialised and inside the block; the span cannot outlive `self`.
+            let span = unsafe Span(_unsafeStart: base + start, count: end &- start)
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// The readable bytes, to be changed in place.
+    package var mutableSpan: MutableSpan<UInt8> {
+        @_lifetime(&self)
+        mutating get {
+            // SAFETY: as `span`; exclusive because `self` is borrowed mutably for the span's lifetime.
+            let span = unsafe MutableSpan(_unsafeStart: base + start, count: end &- start)
+            return unsafe _overrideLifetime(span, mutating: &self)
+        }
+    }
+
+    package subscript(offset: Int) -> UInt8 {
+        get {
+            precondition(offset >= 0 && offset < end &- start)
+            // SAFETY: checked above.
+            return unsafe base[start &+ offset]
+        }
+        set {
+            precondition(offset >= 0 && offset < end &- start)
+            // SAFETY: checked above.
+            unsafe base[start &+ offset] = newValue
+        }
+    }
+
+    /// Forgets all readable bytes and leaves `headroom` bytes free before the next ones.
+    package mutating func clear(headroom: Int = 0) {
+        precondition(headroom >= 0 && headroom <= capacity)
+        start = headroom
+        end = headroom
+    }
+
+    /// Drops `count` readable bytes at the front.
+    package mutating func dropFirst(_ count: Int) {
+        precondition(count >= 0 && count <= end &- start)
+        start &+= count
+    }
+
+    /// Keeps the first `count` readable bytes.
+    package mutating func keepFirst(_ count: Int) {
+        precondition(count >= 0 && count <= end &- start)
+        end = start &+ count
+    }
+
+    /// Appends one byte; there must be tailroom.
+    package mutating func append(_ byte: UInt8) {
+        precondition(end < capacity)
+        // SAFETY: checked above.
+        unsafe base[end] = byte
+        end &+= 1
+    }
+
+    /// Appends a copy of `bytes`; there must be tailroom for all of them.
+    package mutating func append(_ bytes: Span<UInt8>) {
+        let count = bytes.count
+        precondition(count <= capacity &- end)
+        // SAFETY: the destination was checked above; a span of another owner cannot overlap our tailroom.
+        unsafe bytes.withUnsafeBufferPointer { source in
+            guard let first = source.baseAddress else { return }
+            unsafe (base + end).update(from: first, count: count)
+        }
+        end &+= count
+    }
+
+    /// Appends the bytes of a literal; there must be tailroom for all of them.
+    package mutating func append(_ literal: StaticString) {
+        let count = literal.utf8CodeUnitCount
+        precondition(count <= capacity &- end)
+        // SAFETY: a static string's UTF-8 lives for ever; the destination was checked above.
+        unsafe (base + end).update(from: literal.utf8Start, count: count)
+        end &+= count
+    }
+
+    /// Appends an array's bytes; there must be tailroom for all of them.
+    package mutating func append(_ bytes: [UInt8]) {
+        append(bytes.span)
+    }
+
+    /// Appends a number in decimal ASCII.
+    package mutating func append(decimal value: Int) {
+        precondition(capacity &- end >= 20)
+        var magnitude = value.magnitude
+        if value < 0 { append(0x2D) }
+        var digits = 1
+        var rest = magnitude / 10
+        while rest != 0 {
+            digits &+= 1
+            rest /= 10
+        }
+        var at = end &+ digits
+        end = at
+        repeat {
+            at &-= 1
+            // SAFETY: 20 bytes of tailroom were checked; a 64-bit number has at most 20 digits and sign.
+            unsafe base[at] = 0x30 &+ UInt8(truncatingIfNeeded: magnitude % 10)
+            magnitude /= 10
+        } while magnitude != 0
+    }
+
+    /// Appends a number in lower-case hexadecimal ASCII without leading zeros.
+    package mutating func append(hexadecimal value: Int) {
+        precondition(value >= 0 && capacity &- end >= 16)
+        var shift = 60
+        while shift > 0 && (value >> shift) & 15 == 0 { shift &-= 4 }
+        while shift >= 0 {
+            let digit = UInt8(truncatingIfNeeded: (value >> shift) & 15)
+            append(digit < 10 ? 0x30 &+ digit : 0x57 &+ digit)
+            shift &-= 4
+        }
+    }
+
+    /// Puts a copy of `bytes` directly before the readable ones; there must be headroom.
+    package mutating func prepend(_ bytes: Span<UInt8>) {
+        let count = bytes.count
+        precondition(count <= start)
+        start &-= count
+        // SAFETY: start...start+count lies inside the headroom, checked above.
+        unsafe bytes.withUnsafeBufferPointer { source in
+            guard let first = source.baseAddress else { return }
+            unsafe (base + start).update(from: first, count: count)
+        }
+    }
+
+    /// Moves `count` readable bytes from offset `from` down to offset `to` (both from the first readable byte).
+    package mutating func moveBytes(from: Int, to: Int, count: Int) {
+        precondition(count >= 0 && to >= 0 && from >= to && from <= self.count && count <= self.count &- from)
+        // SAFETY: both ranges are inside the readable bytes; `update` allows overlap towards lower addresses.
+        unsafe (base + (start &+ to)).update(from: base + (start &+ from), count: count)
+    }
+
+    /// Moves the readable bytes so that `headroom` bytes are free before them; they must still fit.
+    package mutating func slide(headroom: Int) {
+        let count = end &- start
+        precondition(headroom >= 0 && headroom <= capacity &- count)
+        // SAFETY: memmove semantics; source and destination are inside the block.
+        unsafe (base + headroom).update(from: base + start, count: count)
+        start = headroom
+        end = headroom &+ count
+    }
+
+    /// Lets `body` write into the tailroom (at most `limit` bytes of it) and takes over as many bytes as it returns.
+    ///
+    /// For system calls only: `body` must not write outside the given memory.
+    package mutating func fill<E: Error>(
+        limit: Int = .max, _ body: (UnsafeMutableRawPointer, Int) throws(E) -> Int
+    ) throws(E) -> Int {
+        let room = min(limit, capacity &- end)
+        // SAFETY: the pointer is only valid inside the call; the count is checked before it is believed.
+        let written = unsafe try body(UnsafeMutableRawPointer(base + end), room)
+        precondition(written >= 0 && written <= room)
+        end &+= written
+        return written
+    }
+
+    /// Lends the readable bytes to a system call.
+    package borrowing func withReadable<R, E: Error>(
+        _ body: (UnsafeRawPointer, Int) throws(E) -> R
+    ) throws(E) -> R {
+        // SAFETY: the pointer is only valid inside the call.
+        unsafe try body(UnsafeRawPointer(base + start), end &- start)
+    }
+}

@@ -1,0 +1,71 @@
+/// An array with one owner and a capacity that is fixed when it is made. Access is checked against `count`.
+///
+/// It exists beside `Array` because it holds non-copyable elements, never reallocates and its subscript hands
+/// out an address: changing a field of an element in place costs no copy and no uniqueness check.
+@safe
+package struct FixedArray<Element: ~Copyable>: ~Copyable {
+    private let base: UnsafeMutablePointer<Element>
+    package let capacity: Int
+    package private(set) var count = 0
+
+    package init(capacity: Int) {
+        precondition(capacity >= 0)
+        // SAFETY: owned by this value alone until `deinit`.
+        unsafe base = .allocate(capacity: capacity)
+        self.capacity = capacity
+    }
+
+    deinit {
+        // SAFETY: exactly the first `count` elements are initialised.
+        unsafe base.deinitialize(count: count)
+        unsafe base.deallocate()
+    }
+
+    package var isEmpty: Bool { count == 0 }
+    package var isFull: Bool { count == capacity }
+
+    package subscript(index: Int) -> Element {
+        @inline(__always)
+        unsafeAddress {
+            precondition(index >= 0 && index < count)
+            // SAFETY: checked above.
+            return unsafe UnsafePointer(base + index)
+        }
+        @inline(__always)
+        unsafeMutableAddress {
+            precondition(index >= 0 && index < count)
+            // SAFETY: checked above.
+            return unsafe base + index
+        }
+    }
+
+    /// Appends an element; there must be room.
+    package mutating func append(_ element: consuming Element) {
+        precondition(count < capacity)
+        // SAFETY: the slot behind the last element is free, checked above.
+        unsafe (base + count).initialize(to: element)
+        count &+= 1
+    }
+
+    /// Removes and returns the last element, nil when there is none.
+    package mutating func popLast() -> Element? {
+        if count == 0 { return nil }
+        count &-= 1
+        // SAFETY: the element at the old last index was initialised and is moved out exactly once.
+        return unsafe (base + count).move()
+    }
+
+    package mutating func removeAll() {
+        // SAFETY: exactly the first `count` elements are initialised.
+        unsafe base.deinitialize(count: count)
+        count = 0
+    }
+}
+
+extension FixedArray where Element: Copyable {
+    /// An array of `count` equal elements, full.
+    package init(repeating element: Element, count: Int) {
+        self.init(capacity: count)
+        for _ in 0..<count { append(element) }
+    }
+}

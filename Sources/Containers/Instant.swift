@@ -1,0 +1,25 @@
+/// A point of monotonic time in nanoseconds. Below the daemon nothing reads a clock: time is handed in.
+package struct Instant: Comparable, Hashable, Sendable {
+    package var nanoseconds: Int64
+
+    package init(nanoseconds: Int64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    /// Later than every other instant: "no deadline".
+    package static let never = Instant(nanoseconds: .max)
+
+    package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
+
+    /// This instant moved by `nanoseconds`; stays at the ends of the range instead of overflowing.
+    package func advanced(by nanoseconds: Int64) -> Instant {
+        let (sum, overflow) = self.nanoseconds.addingReportingOverflow(nanoseconds)
+        return Instant(nanoseconds: overflow ? (nanoseconds > 0 ? .max : .min) : sum)
+    }
+
+    /// Nanoseconds from `earlier` to here.
+    package func since(_ earlier: Instant) -> Int64 {
+        let (difference, overflow) = nanoseconds.subtractingReportingOverflow(earlier.nanoseconds)
+        return overflow ? .max : difference
+    }
+}

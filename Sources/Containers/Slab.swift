@@ -1,0 +1,149 @@
+/// Identity of a slab's entry: index and generation. A key of an entry that was removed never matches the
+/// entry that took its place.
+package struct SlabKey: Hashable, Sendable {
+    package let index: UInt32
+    package let generation: UInt32
+
+    package init(index: UInt32, generation: UInt32) {
+        self.index = index
+        self.generation = generation
+    }
+
+    /// A key that no entry ever has: generations begin at 1.
+    package static let none = SlabKey(index: 0, generation: 0)
+
+    /// Both halves in one word, for epoll's user data.
+    package var rawValue: UInt64 { UInt64(generation) << 32 | UInt64(index) }
+
+    package init(rawValue: UInt64) {
+        index = UInt32(truncatingIfNeeded: rawValue)
+        generation = UInt32(truncatingIfNeeded: rawValue >> 32)
+    }
+}
+
+/// Entries at stable places, found by a key that says when its entry is gone.
+///
+/// Memory grows by chunks, so that an entry never moves and growth copies nothing. Freed places are reused last in
+/// first out. Complexity of every operation: O(1).
+@safe
+package struct Slab<Element: ~Copyable>: ~Copyable {
+    private static var chunkShift: Int { 6 }
+    private static var chunkCount: Int { 64 }
+    /// In `links`: the place is in use. Other values: index of the next free place, or `lastFree`.
+    private static var inUse: Int32 { -2 }
+    private static var lastFree: Int32 { -1 }
+
+    private let chunks: UnsafeMutablePointer<UnsafeMutablePointer<Element>>
+    private let generations: UnsafeMutablePointer<UInt32>
+    private let links: UnsafeMutablePointer<Int32>
+    private var chunkCountUsed = 0
+    /// Places ever used; all below have a generation and a link.
+    private var placeCount = 0
+    private var firstFree: Int32 = -1
+    /// Entries in use.
+    package private(set) var count = 0
+    /// Entries that may be in use at once.
+    package let limit: Int
+
+    package init(limit: Int) {
+        precondition(limit > 0 && limit < Int(Int32.max))
+        self.limit = limit
+        // SAFETY: three tables for the whole limit, owned by this value; untouched pages cost no memory.
+        unsafe chunks = .allocate(capacity: (limit + Self.chunkCount - 1) >> Self.chunkShift)
+        unsafe generations = .allocate(capacity: limit)
+        unsafe links = .allocate(capacity: limit)
+    }
+
+    deinit {
+        for index in 0..<placeCount {
+            // SAFETY: a place whose link says `inUse` holds an initialised element.
+            if unsafe links[index] == Self.inUse { unsafe address(index).deinitialize(count: 1) }
+        }
+        for chunk in 0..<chunkCountUsed {
+            // SAFETY: each chunk below `chunkCountUsed` was allocated in `insert`.
+            unsafe chunks[chunk].deallocate()
+        }
+        unsafe chunks.deallocate()
+        unsafe generations.deallocate()
+        unsafe links.deallocate()
+    }
+
+    /// The memory of a place below `placeCount`.
+    @inline(__always)
+    private func address(_ index: Int) -> UnsafeMutablePointer<Element> {
+        unsafe chunks[index >> Self.chunkShift] + (index & (Self.chunkCount &- 1))
+    }
+
+    /// Stores an element and returns its key, nil (and the element is dropped) when the limit is reached.
+    package mutating func insert(_ element: consuming Element) -> SlabKey? {
+        let index: Int
+        if firstFree >= 0 {
+            index = Int(firstFree)
+            // SAFETY: an index on the free list is below `placeCount`.
+            firstFree = unsafe links[index]
+        } else {
+            guard placeCount < limit else { return nil }
+            index = placeCount
+            if index >> Self.chunkShift == chunkCountUsed {
+                // SAFETY: the table has room for every chunk up to the limit.
+                unsafe chunks[chunkCountUsed] = .allocate(capacity: Self.chunkCount)
+                chunkCountUsed += 1
+            }
+            // SAFETY: below the limit that the tables were made for.
+            unsafe generations[index] = 1
+            placeCount += 1
+        }
+        // SAFETY: the place is free, so its memory is uninitialised.
+        unsafe address(index).initialize(to: element)
+        unsafe links[index] = Self.inUse
+        count &+= 1
+        return unsafe SlabKey(index: UInt32(truncatingIfNeeded: index), generation: generations[index])
+    }
+
+    /// Whether the key's entry is still there.
+    package func contains(_ key: SlabKey) -> Bool {
+        let index = Int(key.index)
+        // SAFETY: below `placeCount`, where both tables are initialised.
+        guard index < placeCount else { return false }
+        return unsafe generations[index] == key.generation && links[index] == Self.inUse
+    }
+
+    /// The entry of a key that `contains` says is there.
+    package subscript(key: SlabKey) -> Element {
+        @inline(__always)
+        unsafeAddress {
+            precondition(contains(key))
+            // SAFETY: in use and of this generation, checked above.
+            return unsafe UnsafePointer(address(Int(key.index)))
+        }
+        @inline(__always)
+        unsafeMutableAddress {
+            precondition(contains(key))
+            // SAFETY: in use and of this generation, checked above.
+            return unsafe address(Int(key.index))
+        }
+    }
+
+    /// Removes and returns the key's entry, nil when it is gone already.
+    @discardableResult
+    package mutating func remove(_ key: SlabKey) -> Element? {
+        guard contains(key) else { return nil }
+        let index = Int(key.index)
+        // SAFETY: `contains` proved the place; it is marked free before the element is moved out exactly once.
+        unsafe generations[index] = generations[index] == .max ? 1 : generations[index] &+ 1
+        unsafe links[index] = firstFree
+        firstFree = Int32(truncatingIfNeeded: index)
+        count &-= 1
+        return unsafe address(index).move()
+    }
+
+    /// The key of the entry at a place, nil when the place is free: for walks over all entries.
+    package func key(at index: Int) -> SlabKey? {
+        // SAFETY: below `placeCount`, where both tables are initialised.
+        guard index >= 0, index < placeCount, unsafe links[index] == Self.inUse else { return nil }
+        return unsafe SlabKey(index: UInt32(truncatingIfNeeded: index), generation: generations[index])
+    }
+
+    /// Places ever used; `key(at:)` takes indices of it.
+    package var indices: Range<Int> { 0..<placeCount }
+}

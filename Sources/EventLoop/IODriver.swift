@@ -1,0 +1,85 @@
+package import Containers
+package import Net
+
+/// Identity of a socket of a driver. Events of a closed socket are never delivered, its key never matches again.
+package typealias SocketID = SlabKey
+
+/// The one seam between the engine and the world: sockets, time and wake-ups of one worker.
+///
+/// Completion-shaped and pulled. A worker calls `wait`, then `next` until nil, and handles each event before it takes the
+/// next one. Nothing is ever delivered from inside another call: a send that fails shows up as `failed` later. The epoll
+/// driver imitates completions; an io_uring driver has them; the simulated driver invents them.
+///
+/// Ownership of bytes goes with the call: `data` hands a buffer over, `send` takes one.
+package protocol IODriver: ~Copyable {
+    /// Monotonic time; read once per `wait`, so all events of a turn have the same.
+    var now: Instant { get }
+    /// Seconds since 1970, for Date fields and logs only.
+    var wallClockSeconds: Int64 { get }
+    /// Nanoseconds behind `wallClockSeconds`.
+    var wallClockNanoseconds: Int64 { get }
+    /// Free buffers of this worker.
+    var buffers: BufferPool { get set }
+
+    /// Waits for events, at most until `deadline`.
+    mutating func wait(until deadline: Instant)
+    /// The next event of this turn, nil when there is no more.
+    mutating func next() -> IOEvent?
+
+    /// Begins to accept on a listening socket. `listener` comes back in `accepted`.
+    mutating func listen(_ descriptor: Int32, listener: UInt32)
+    /// Stops accepting on it. Connections that were accepted stay; the descriptor stays open (its owner closes it).
+    mutating func stopListening(_ listener: UInt32)
+
+    /// Begins a connection; nil when no descriptor or memory is left. Its fate comes as `connected` or `failed`.
+    mutating func connect(to address: SocketAddress) -> SocketID?
+    /// Queues a buffer and sends what the kernel takes. With `more`, sending waits for the next buffer of this
+    /// socket, which comes in the same turn.
+    mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool)
+    /// Bytes that `send` took and the kernel did not yet. 0 for an unknown socket.
+    func queuedBytes(_ socket: SocketID) -> Int
+    /// Gives a received buffer back unconsumed: the next bytes are appended to it and come as one `data` (in a larger
+    /// buffer when it is full).
+    mutating func unread(_ socket: SocketID, _ buffer: consuming Buffer)
+    /// No `data` and no `endOfStream` until `resume`. Failures are still reported.
+    mutating func pause(_ socket: SocketID)
+    mutating func resume(_ socket: SocketID)
+    /// Ends our direction once everything queued is sent.
+    mutating func shutdownWrite(_ socket: SocketID)
+    /// Closes at once; what is queued is dropped. The key is dead from here on.
+    mutating func close(_ socket: SocketID)
+    /// Closes so that the peer sees a reset: what it got so far is visibly incomplete.
+    mutating func abort(_ socket: SocketID)
+    /// Whether an idle connection is still as it was left: open and without unread bytes. Asked before a pooled connection is
+    /// used again.
+    mutating func isQuiet(_ socket: SocketID) -> Bool
+    /// Joins two sockets inside the kernel (or the driver) for `count` bytes. False where the driver cannot: the caller copies.
+    mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool
+
+    /// A number of the caller's that comes with each event of the socket.
+    mutating func setOwner(_ socket: SocketID, _ owner: UInt64)
+    func owner(_ socket: SocketID) -> UInt64
+    /// The peer's address; for PROXY protocol and logs.
+    func peer(_ socket: SocketID) -> SocketAddress
+}
+
+/// What happened to a socket.
+package enum IOEvent: ~Copyable {
+    case accepted(SocketID, listener: UInt32, peer: SocketAddress)
+    case connected(SocketID)
+    /// Bytes arrived; never empty.
+    case data(SocketID, Buffer)
+    /// The peer ended its direction; ours is still open.
+    case endOfStream(SocketID)
+    /// The connection is broken (or was never made). Only `close` makes sense now.
+    case failed(SocketID, IOFailure)
+    /// All that was queued is sent, after a time in which the kernel did not take it at once.
+    case drained(SocketID)
+    /// Somebody posted to the inbox.
+    case woken
+}
+
+package enum IOFailure: Error, Equatable, Sendable {
+    case refused, reset, timedOut, unreachable, noPermission, exhausted
+    case other(Int32)
+}

@@ -1,0 +1,2 @@
+/// placeholder
+package final class RegularExpression: Sendable { package init() {} }

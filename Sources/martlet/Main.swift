@@ -1,0 +1,5 @@
+import Daemon
+
+@main enum Main {
+    static func main() {}
+}
