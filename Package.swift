@@ -47,7 +47,7 @@ let package = Package(
         module("Containers"),
         module("HTTP", ["Containers"]),
         module("HTTP1", ["HTTP", "Containers"]),
-        module("WebSocket", ["HTTP", "Containers"]),
+        module("WebSocket", ["HTTP", "Containers", "Digest"]),
 
         // Wrappers of C libraries.
         module("Linux", ["CLinux", "Net", "Containers"]),
@@ -74,6 +74,27 @@ let package = Package(
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
         .executableTarget(name: "martlet", dependencies: ["Daemon"], swiftSettings: strict),
+
+        tests("NetTests", ["Net"]),
+        tests("ContainersTests", ["Containers"]),
+        tests("HTTPTests", ["HTTP", "Containers"]),
+        tests("HTTP1Tests", ["HTTP1", "HTTP", "Containers"]),
+        tests("WebSocketTests", ["WebSocket", "HTTP", "Containers", "Digest"]),
+        tests("YAMLTests", ["YAML"]),
+        tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression"]),
+        tests("RoutingTests", ["Routing", "Config", "HTTP", "Net", "Containers", "RegularExpression", "HTTP1"]),
+        tests("UpstreamTests", ["Upstream", "Config", "Net", "Containers"]),
+        tests("TelemetryTests", ["Telemetry", "Config", "HTTP", "Net", "Containers"]),
+        tests("MiddlewareTests", ["Middleware", "Config", "HTTP", "HTTP1", "Net", "Containers", "Digest", "PasswordHash"]),
+        tests("DNSTests", ["DNS", "Net"]),
+        tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers"]),
+        tests("ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "Net", "Containers", "Middleware", "EventLoop"]),
+        tests("ClientTests", ["Client", "Proxy", "EventLoop", "Net", "Containers", "Linux"]),
+        tests("DaemonTests", ["Daemon", "Config", "Linux", "Net"]),
+        .target(
+            name: "Simulation", dependencies: ["Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware"],
+            path: "Tests/Simulation", swiftSettings: strict),
+        tests("SimulationTests", ["Simulation", "Proxy", "EventLoop", "Containers", "Net", "Config"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -1,3 +1,3 @@
 #pragma once
-#include <stddef.h>
-#include <stdint.h>
+#include "sockets.h"
+#include "process.h"
