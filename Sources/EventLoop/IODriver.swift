@@ -31,8 +31,8 @@ package protocol IODriver: ~Copyable {
     /// Stops accepting on it. Connections that were accepted stay; the descriptor stays open (its owner closes it).
     mutating func stopListening(_ listener: UInt32)
 
-    /// Begins a connection; nil when no descriptor or memory is left. Its fate comes as `connected` or `failed`.
-    mutating func connect(to address: SocketAddress) -> SocketID?
+    /// Begins a connection. Its fate comes as `connected` or `failed`; what the kernel knows at once is thrown.
+    mutating func connect(to address: SocketAddress) throws(IOFailure) -> SocketID
     /// Queues a buffer and sends what the kernel takes. With `more`, sending waits for the next buffer of this
     /// socket, which comes in the same turn.
     mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool)
@@ -50,9 +50,9 @@ package protocol IODriver: ~Copyable {
     mutating func close(_ socket: SocketID)
     /// Closes so that the peer sees a reset: what it got so far is visibly incomplete.
     mutating func abort(_ socket: SocketID)
-    /// Whether an idle connection is still as it was left: open and without unread bytes. Asked before a pooled connection is
-    /// used again.
-    mutating func isQuiet(_ socket: SocketID) -> Bool
+    /// Whether an idle connection is still as it was left, open and without unread bytes, as far as the last `wait` saw. What
+    /// that wait could not see (the connection was read in this turn) is looked up in the kernel; `peek` does so always.
+    mutating func isQuiet(_ socket: SocketID, peek: Bool) -> Bool
     /// Joins two sockets inside the kernel (or the driver) for `count` bytes. False where the driver cannot: the caller copies.
     mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool
 

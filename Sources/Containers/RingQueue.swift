@@ -1,0 +1,36 @@
+/// A first-in-first-out queue of plain values in a ring that grows by doubling and never shrinks.
+package struct RingQueue<Element>: ~Copyable {
+    private var ring: FixedArray<Element?>
+    private var head = 0
+    package private(set) var count = 0
+
+    package init(capacity: Int = 16) {
+        var size = 16
+        while size < capacity { size *= 2 }
+        ring = FixedArray(repeating: nil, count: size)
+    }
+
+    package var isEmpty: Bool { count == 0 }
+
+    package mutating func append(_ element: Element) {
+        if count == ring.count { grow() }
+        ring[(head &+ count) & (ring.count &- 1)] = element
+        count &+= 1
+    }
+
+    package mutating func popFirst() -> Element? {
+        if count == 0 { return nil }
+        let element = ring[head]
+        ring[head] = nil
+        head = (head &+ 1) & (ring.count &- 1)
+        count &-= 1
+        return element
+    }
+
+    private mutating func grow() {
+        var larger = FixedArray<Element?>(repeating: nil, count: ring.count * 2)
+        for offset in 0..<count { larger[offset] = ring[(head &+ offset) & (ring.count &- 1)] }
+        ring = larger
+        head = 0
+    }
+}
