@@ -53,14 +53,19 @@ package struct EpollDriver: IODriver, ~Copyable {
     package private(set) var acceptPauses = 0
 
     /// A driver for at most `connections` sockets, woken by `wake`.
-    package init(connections: Int, wake: Wakeup) throws(Errno) {
-        epoll = try Epoll()
+    package static func make(connections: Int, wake: Wakeup) throws(Errno) -> EpollDriver {
+        let epoll = try Epoll()
+        if let error = epoll.addReader(wake.number, data: Self.wakeKey) { throw error }
+        return EpollDriver(epoll: epoll, connections: connections, wake: wake)
+    }
+
+    private init(epoll: consuming Epoll, connections: Int, wake: Wakeup) {
+        self.epoll = epoll
         self.wake = wake
         slots = Slab(limit: connections)
         outputs = Slab(limit: connections &* 4)
         now = Clock.monotonic
         (wallClockSeconds, wallClockNanoseconds) = Clock.wall
-        if let error = epoll.addReader(wake.number, data: Self.wakeKey) { throw error }
     }
 
     // MARK: Waiting
