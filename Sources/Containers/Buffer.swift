@@ -6,16 +6,18 @@
 /// Moving a `Buffer` moves ownership, so that bytes are never shared, copied by accident or used after they
 /// went back to the pool. Every access is checked against the bounds above.
 @safe
+@usableFromInline
 package struct Buffer: ~Copyable {
-    private let base: UnsafeMutablePointer<UInt8>
+    @usableFromInline let base: UnsafeMutablePointer<UInt8>
     /// Bytes that the block holds in all.
-    package let capacity: Int
+    @usableFromInline package let capacity: Int
     /// Offset of the first readable byte from the block's beginning.
-    package private(set) var start: Int
+    @usableFromInline package internal(set) var start: Int
     /// Offset behind the last readable byte.
-    package private(set) var end: Int
+    @usableFromInline package internal(set) var end: Int
 
     /// Allocates an empty block. `headroom` bytes are kept free before the first readable byte.
+    @inlinable
     package init(capacity: Int, headroom: Int = 0) {
         precondition(capacity > 0 && headroom >= 0 && headroom <= capacity)
         // SAFETY: the memory is owned by this value alone until `deinit`.
@@ -25,20 +27,26 @@ package struct Buffer: ~Copyable {
         end = headroom
     }
 
+    @inlinable
     deinit {
         // SAFETY: allocated in `init`, never handed out as a pointer that outlives a call.
         unsafe base.deallocate()
     }
 
     /// Readable bytes.
+    @inlinable
     package var count: Int { end &- start }
+    @inlinable
     package var isEmpty: Bool { end == start }
     /// Free bytes before the readable ones.
+    @inlinable
     package var headroom: Int { start }
     /// Free bytes behind the readable ones.
+    @inlinable
     package var tailroom: Int { capacity &- end }
 
     /// The readable bytes.
+    @inlinable
     package var span: Span<UInt8> {
         @_lifetime(borrow self)
         borrowing get {
@@ -49,6 +57,7 @@ package struct Buffer: ~Copyable {
     }
 
     /// The readable bytes, to be changed in place.
+    @inlinable
     package var mutableSpan: MutableSpan<UInt8> {
         @_lifetime(&self)
         mutating get {
@@ -58,6 +67,7 @@ package struct Buffer: ~Copyable {
         }
     }
 
+    @inlinable
     package subscript(offset: Int) -> UInt8 {
         get {
             precondition(offset >= 0 && offset < end &- start)
@@ -72,6 +82,7 @@ package struct Buffer: ~Copyable {
     }
 
     /// Forgets all readable bytes and leaves `headroom` bytes free before the next ones.
+    @inlinable
     package mutating func clear(headroom: Int = 0) {
         precondition(headroom >= 0 && headroom <= capacity)
         start = headroom
@@ -79,18 +90,21 @@ package struct Buffer: ~Copyable {
     }
 
     /// Drops `count` readable bytes at the front.
+    @inlinable
     package mutating func dropFirst(_ count: Int) {
         precondition(count >= 0 && count <= end &- start)
         start &+= count
     }
 
     /// Keeps the first `count` readable bytes.
+    @inlinable
     package mutating func keepFirst(_ count: Int) {
         precondition(count >= 0 && count <= end &- start)
         end = start &+ count
     }
 
     /// Appends one byte; there must be tailroom.
+    @inlinable
     package mutating func append(_ byte: UInt8) {
         precondition(end < capacity)
         // SAFETY: checked above.
@@ -99,6 +113,7 @@ package struct Buffer: ~Copyable {
     }
 
     /// Appends a copy of `bytes`; there must be tailroom for all of them.
+    @inlinable
     package mutating func append(_ bytes: Span<UInt8>) {
         let count = bytes.count
         precondition(count <= capacity &- end)
@@ -111,6 +126,7 @@ package struct Buffer: ~Copyable {
     }
 
     /// Appends the bytes of a literal; there must be tailroom for all of them.
+    @inlinable
     package mutating func append(_ literal: StaticString) {
         let count = literal.utf8CodeUnitCount
         precondition(count <= capacity &- end)
@@ -120,11 +136,13 @@ package struct Buffer: ~Copyable {
     }
 
     /// Appends an array's bytes; there must be tailroom for all of them.
+    @inlinable
     package mutating func append(_ bytes: [UInt8]) {
         append(bytes.span)
     }
 
     /// Appends a number in decimal ASCII.
+    @inlinable
     package mutating func append(decimal value: Int) {
         precondition(capacity &- end >= 20)
         var magnitude = value.magnitude
@@ -146,6 +164,7 @@ package struct Buffer: ~Copyable {
     }
 
     /// Appends a number in lower-case hexadecimal ASCII without leading zeros.
+    @inlinable
     package mutating func append(hexadecimal value: Int) {
         precondition(value >= 0 && capacity &- end >= 16)
         var shift = 60
@@ -158,6 +177,7 @@ package struct Buffer: ~Copyable {
     }
 
     /// Puts a copy of `bytes` directly before the readable ones; there must be headroom.
+    @inlinable
     package mutating func prepend(_ bytes: Span<UInt8>) {
         let count = bytes.count
         precondition(count <= start)
@@ -170,6 +190,7 @@ package struct Buffer: ~Copyable {
     }
 
     /// Moves `count` readable bytes from offset `from` down to offset `to` (both from the first readable byte).
+    @inlinable
     package mutating func moveBytes(from: Int, to: Int, count: Int) {
         precondition(count >= 0 && to >= 0 && from >= to && from <= self.count && count <= self.count &- from)
         // SAFETY: both ranges are inside the readable bytes; `update` allows overlap towards lower addresses.
@@ -177,6 +198,7 @@ package struct Buffer: ~Copyable {
     }
 
     /// Moves the readable bytes so that `headroom` bytes are free before them; they must still fit.
+    @inlinable
     package mutating func slide(headroom: Int) {
         let count = end &- start
         precondition(headroom >= 0 && headroom <= capacity &- count)
@@ -189,6 +211,7 @@ package struct Buffer: ~Copyable {
     /// Lets `body` write into the tailroom (at most `limit` bytes of it) and takes over as many bytes as it returns.
     ///
     /// For system calls only: `body` must not write outside the given memory.
+    @inlinable
     package mutating func fill<E: Error>(
         limit: Int = .max, _ body: (UnsafeMutableRawPointer, Int) throws(E) -> Int
     ) throws(E) -> Int {
@@ -201,6 +224,7 @@ package struct Buffer: ~Copyable {
     }
 
     /// Lends the readable bytes to a system call.
+    @inlinable
     package borrowing func withReadable<R, E: Error>(
         _ body: (UnsafeRawPointer, Int) throws(E) -> R
     ) throws(E) -> R {

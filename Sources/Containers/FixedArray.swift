@@ -2,12 +2,17 @@
 ///
 /// It exists beside `Array` because it holds non-copyable elements, never reallocates and its subscript hands
 /// out an address: changing a field of an element in place costs no copy and no uniqueness check.
+///
+/// The containers are `@usableFromInline` with `@inlinable` members: without both, every access from another module
+/// is a call of unspecialised generic code.
 @safe
+@usableFromInline
 package struct FixedArray<Element: ~Copyable>: ~Copyable {
-    private let base: UnsafeMutablePointer<Element>
-    package let capacity: Int
-    package private(set) var count = 0
+    @usableFromInline let base: UnsafeMutablePointer<Element>
+    @usableFromInline package let capacity: Int
+    @usableFromInline package internal(set) var count = 0
 
+    @inlinable
     package init(capacity: Int) {
         precondition(capacity >= 0)
         // SAFETY: owned by this value alone until `deinit`.
@@ -15,15 +20,19 @@ package struct FixedArray<Element: ~Copyable>: ~Copyable {
         self.capacity = capacity
     }
 
+    @inlinable
     deinit {
         // SAFETY: exactly the first `count` elements are initialised.
         unsafe base.deinitialize(count: count)
         unsafe base.deallocate()
     }
 
+    @inlinable
     package var isEmpty: Bool { count == 0 }
+    @inlinable
     package var isFull: Bool { count == capacity }
 
+    @inlinable
     package subscript(index: Int) -> Element {
         @inline(__always)
         unsafeAddress {
@@ -40,6 +49,7 @@ package struct FixedArray<Element: ~Copyable>: ~Copyable {
     }
 
     /// Appends an element; there must be room.
+    @inlinable
     package mutating func append(_ element: consuming Element) {
         precondition(count < capacity)
         // SAFETY: the slot behind the last element is free, checked above.
@@ -48,6 +58,7 @@ package struct FixedArray<Element: ~Copyable>: ~Copyable {
     }
 
     /// Removes and returns the last element, nil when there is none.
+    @inlinable
     package mutating func popLast() -> Element? {
         if count == 0 { return nil }
         count &-= 1
@@ -55,6 +66,7 @@ package struct FixedArray<Element: ~Copyable>: ~Copyable {
         return unsafe (base + count).move()
     }
 
+    @inlinable
     package mutating func removeAll() {
         // SAFETY: exactly the first `count` elements are initialised.
         unsafe base.deinitialize(count: count)
@@ -64,6 +76,7 @@ package struct FixedArray<Element: ~Copyable>: ~Copyable {
 
 extension FixedArray where Element: Copyable {
     /// An array of `count` equal elements, full.
+    @inlinable
     package init(repeating element: Element, count: Int) {
         self.init(capacity: count)
         for _ in 0..<count { append(element) }

@@ -1,20 +1,24 @@
 /// Identity of a slab's entry: index and generation. A key of an entry that was removed never matches the
 /// entry that took its place.
+@usableFromInline
 package struct SlabKey: Hashable, Sendable {
-    package let index: UInt32
-    package let generation: UInt32
+    @usableFromInline package let index: UInt32
+    @usableFromInline package let generation: UInt32
 
+    @inlinable
     package init(index: UInt32, generation: UInt32) {
         self.index = index
         self.generation = generation
     }
 
     /// A key that no entry ever has: generations begin at 1.
-    package static let none = SlabKey(index: 0, generation: 0)
+    @inlinable package static var none: SlabKey { SlabKey(index: 0, generation: 0) }
 
     /// Both halves in one word, for epoll's user data.
+    @inlinable
     package var rawValue: UInt64 { UInt64(generation) << 32 | UInt64(index) }
 
+    @inlinable
     package init(rawValue: UInt64) {
         index = UInt32(truncatingIfNeeded: rawValue)
         generation = UInt32(truncatingIfNeeded: rawValue >> 32)
@@ -26,25 +30,27 @@ package struct SlabKey: Hashable, Sendable {
 /// Memory grows by chunks, so that an entry never moves and growth copies nothing. Freed places are reused last in
 /// first out. Complexity of every operation: O(1).
 @safe
+@usableFromInline
 package struct Slab<Element: ~Copyable>: ~Copyable {
-    private static var chunkShift: Int { 6 }
-    private static var chunkCount: Int { 64 }
+    @inlinable static var chunkShift: Int { 6 }
+    @inlinable static var chunkCount: Int { 64 }
     /// In `links`: the place is in use. Other values: index of the next free place, or `lastFree`.
-    private static var inUse: Int32 { -2 }
-    private static var lastFree: Int32 { -1 }
+    @inlinable static var inUse: Int32 { -2 }
+    @inlinable static var lastFree: Int32 { -1 }
 
-    private let chunks: UnsafeMutablePointer<UnsafeMutablePointer<Element>>
-    private let generations: UnsafeMutablePointer<UInt32>
-    private let links: UnsafeMutablePointer<Int32>
-    private var chunkCountUsed = 0
+    @usableFromInline let chunks: UnsafeMutablePointer<UnsafeMutablePointer<Element>>
+    @usableFromInline let generations: UnsafeMutablePointer<UInt32>
+    @usableFromInline let links: UnsafeMutablePointer<Int32>
+    @usableFromInline var chunkCountUsed = 0
     /// Places ever used; all below have a generation and a link.
-    private var placeCount = 0
-    private var firstFree: Int32 = -1
+    @usableFromInline var placeCount = 0
+    @usableFromInline var firstFree: Int32 = -1
     /// Entries in use.
-    package private(set) var count = 0
+    @usableFromInline package internal(set) var count = 0
     /// Entries that may be in use at once.
-    package let limit: Int
+    @usableFromInline package let limit: Int
 
+    @inlinable
     package init(limit: Int) {
         precondition(limit > 0 && limit < Int(Int32.max))
         self.limit = limit
@@ -54,6 +60,7 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
         unsafe links = .allocate(capacity: limit)
     }
 
+    @inlinable
     deinit {
         for index in 0..<placeCount {
             // SAFETY: a place whose link says `inUse` holds an initialised element.
@@ -69,12 +76,14 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     /// The memory of a place below `placeCount`.
+    @inlinable
     @inline(__always)
-    private func address(_ index: Int) -> UnsafeMutablePointer<Element> {
+    func address(_ index: Int) -> UnsafeMutablePointer<Element> {
         unsafe chunks[index >> Self.chunkShift] + (index & (Self.chunkCount &- 1))
     }
 
     /// Stores an element and returns its key, nil (and the element is dropped) when the limit is reached.
+    @inlinable
     package mutating func insert(_ element: consuming Element) -> SlabKey? {
         let index: Int
         if firstFree >= 0 {
@@ -101,6 +110,7 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     /// Whether the key's entry is still there.
+    @inlinable
     package func contains(_ key: SlabKey) -> Bool {
         let index = Int(key.index)
         // SAFETY: below `placeCount`, where both tables are initialised.
@@ -109,6 +119,7 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     /// The entry of a key that `contains` says is there.
+    @inlinable
     package subscript(key: SlabKey) -> Element {
         @inline(__always)
         unsafeAddress {
@@ -126,6 +137,7 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
 
     /// Removes and returns the key's entry, nil when it is gone already.
     @discardableResult
+    @inlinable
     package mutating func remove(_ key: SlabKey) -> Element? {
         guard contains(key) else { return nil }
         let index = Int(key.index)
@@ -138,6 +150,7 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     /// The key of the entry at a place, nil when the place is free: for walks over all entries.
+    @inlinable
     package func key(at index: Int) -> SlabKey? {
         // SAFETY: below `placeCount`, where both tables are initialised.
         guard index >= 0, index < placeCount, unsafe links[index] == Self.inUse else { return nil }
@@ -145,5 +158,6 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     /// Places ever used; `key(at:)` takes indices of it.
+    @inlinable
     package var indices: Range<Int> { 0..<placeCount }
 }
