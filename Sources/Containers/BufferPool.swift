@@ -9,7 +9,7 @@ package struct BufferPool: ~Copyable {
         case head
         /// 16 KiB and headroom: what one receive brings.
         case message
-        /// 64 KiB and headroom: receives of a flowing body.
+        /// 128 KiB and headroom: receives of a flowing body.
         case bulk
     }
 

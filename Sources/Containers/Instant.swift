@@ -17,9 +17,9 @@ package struct Instant: Comparable, Hashable, Sendable {
         return Instant(nanoseconds: overflow ? (nanoseconds > 0 ? .max : .min) : sum)
     }
 
-    /// Nanoseconds from `earlier` to here.
+    /// Nanoseconds from `earlier` to here, negative when that is later; stays at the ends of the range.
     package func since(_ earlier: Instant) -> Int64 {
         let (difference, overflow) = nanoseconds.subtractingReportingOverflow(earlier.nanoseconds)
-        return overflow ? .max : difference
+        return overflow ? (nanoseconds < 0 ? .min : .max) : difference
     }
 }

@@ -1,19 +1,27 @@
 /// Deadlines of many owners in O(1): a hierarchical wheel of four levels with 64 slots each.
 ///
-///     level 0: 64 ticks of 8 ms     (0.5 s)
+///     level 0: 64 ticks of 8.4 ms   (0.5 s)
 ///     level 1: 64 slots of 0.5 s    (34 s)
-///     level 2: 64 slots of 34 s     (36 min)
-///     level 3: 64 slots of 36 min   (39 h; later deadlines wait here and are sorted in again)
+///     level 2: 64 slots of 34 s     (37 min)
+///     level 3: 64 slots of 37 min   (39 h; later deadlines wait here and are sorted in again)
 ///
-/// An owner is a number below the capacity and has at most one deadline. A timer never fires early; it fires at most one
-/// tick late. Entries live in arrays linked by index, so that setting and moving a deadline allocates nothing.
+/// An owner is a small number (a slab's index) and has at most one deadline. A timer never fires early; it fires at most
+/// one tick late. Entries are linked by index in one table that only grows, so that setting, moving and firing allocate
+/// nothing once the highest owner was seen.
+///
+/// Invariant: the current slot of every level but the lowest is empty. A deadline goes there only as long as it lies
+/// ahead, and when the wheel reaches the slot its entries move to lower levels.
 package struct TimerWheel: ~Copyable {
     /// log2 of a tick's nanoseconds.
-    private static let tickShift: Int64 = 23
-    private static let levelBits = 6
-    private static let levels = 4
+    private static var tickShift: Int64 { 23 }
+    private static var levelBits: Int { 6 }
+    private static var levels: Int { 4 }
+    /// A timer fires less than this many nanoseconds after its deadline.
+    package static var tickNanoseconds: Int64 { 1 << tickShift }
 
-    private struct Entry {
+    /// Internal and not private: a client that destroys a wheel names this type, and the compiler (6.3) rejects its own code
+    /// for a private one.
+    struct Entry {
         var deadline: Instant = .never
         var next: Int32 = -1
         var previous: Int32 = -1
@@ -21,41 +29,47 @@ package struct TimerWheel: ~Copyable {
         var slot: Int32 = -1
     }
 
-    private var entries: [Entry] = []
-    private var slots: [Int32]
+    private var entries = FixedArray<Entry>(capacity: 0)
+    private var slots: FixedArray<Int32>
     /// Bit per slot that is not empty, a word per level.
-    private var occupied: [UInt64]
+    private var occupied: InlineArray<4, UInt64> = .init(repeating: 0)
     private var tick: Int64
     /// Deadlines that are set.
     package private(set) var count = 0
 
     package init(now: Instant) {
         tick = now.nanoseconds >> Self.tickShift
-        slots = Array(repeating: -1, count: Self.levels << Self.levelBits)
-        occupied = Array(repeating: 0, count: Self.levels)
+        slots = FixedArray(repeating: -1, count: Self.levels << Self.levelBits)
     }
 
     /// The owner's deadline, `.never` when it has none.
     package func deadline(of owner: Int) -> Instant {
-        owner < entries.count ? entries[owner].deadline : .never
+        owner >= 0 && owner < entries.count ? entries[owner].deadline : .never
     }
 
     /// Sets or moves the owner's deadline. `.never` removes it.
     package mutating func set(_ owner: Int, to deadline: Instant) {
-        precondition(owner >= 0)
-        while entries.count <= owner { entries.append(Entry()) }
-        if entries[owner].deadline == deadline { return }
+        precondition(owner >= 0 && owner < Int(Int32.max))
+        if owner >= entries.count {
+            if deadline == .never { return }
+            grow(toHold: owner)
+        }
+        let old = entries[owner].deadline
+        if old == deadline { return }
         if deadline == .never {
             remove(owner)
             return
         }
-        let wasSet = entries[owner].slot >= 0
-        // A later deadline keeps its place: when that place comes up, the entry is sorted in again.
-        if wasSet, deadline > entries[owner].deadline {
-            entries[owner].deadline = deadline
-            return
+        if old == .never {
+            count &+= 1
+        } else {
+            // A later deadline keeps its place: when that place comes up, the entry is sorted in again.
+            if deadline > old {
+                entries[owner].deadline = deadline
+                return
+            }
+            unlink(owner)
         }
-        if wasSet { unlink(owner) } else { count += 1 }
         entries[owner].deadline = deadline
         link(owner)
     }
@@ -65,22 +79,14 @@ package struct TimerWheel: ~Copyable {
         guard owner >= 0, owner < entries.count, entries[owner].slot >= 0 else { return }
         unlink(owner)
         entries[owner].deadline = .never
-        count -= 1
+        count &-= 1
     }
 
-    /// The earliest instant at which `advance` may have something to do, `.never` when nothing is set.
+    /// The earliest instant at which `popExpired` may have something to do, `.never` when nothing is set. Never later than
+    /// one tick after the earliest deadline; after `popExpired(now)` said nil it is later than that `now`.
     package var next: Instant {
-        for level in 0..<Self.levels where occupied[level] != 0 {
-            let shift = Self.levelBits * level
-            let position = (tick >> Int64(shift)) & 63
-            // Slots behind the current position of this level, the current one last: it was emptied on arrival.
-            let behind = (position + 1) & 63
-            let rotated = occupied[level] >> UInt64(behind) | (behind == 0 ? 0 : occupied[level] << UInt64(64 - behind))
-            let distance = Int64(rotated.trailingZeroBitCount) + 1
-            let slotTick = ((tick >> Int64(shift)) + distance) << Int64(shift)
-            return Instant(nanoseconds: slotTick << Self.tickShift)
-        }
-        return .never
+        let earliest = nextTick
+        return earliest == .max ? .never : Instant(nanoseconds: earliest << Self.tickShift)
     }
 
     /// Moves the wheel to `now` and returns one owner whose deadline has passed, whose deadline is then removed;
@@ -94,44 +100,50 @@ package struct TimerWheel: ~Copyable {
                 unlink(owner)
                 if entries[owner].deadline <= now {
                     entries[owner].deadline = .never
-                    count -= 1
+                    count &-= 1
                     return owner
                 }
-                link(owner, notBefore: tick + 1)
+                link(owner, notBefore: tick &+ 1)
             }
             guard tick < target else { return nil }
-            if count == 0 {
-                tick = target
-                return nil
-            }
             step(towards: target)
         }
     }
 
-    /// One step of the wheel: to the next occupied tick of level 0 or the next border of a higher level.
-    private mutating func step(towards target: Int64) {
-        let position = tick & 63
-        let rest = position == 63 ? 0 : occupied[0] >> UInt64(position + 1)
-        let border = (tick | 63) + 1
-        tick = min(rest == 0 ? border : tick + 1 + Int64(rest.trailingZeroBitCount), target)
-        guard tick & 63 == 0 else { return }
-        // At a border the next slot of each higher level that begins here is sorted in again.
-        for level in 1..<Self.levels {
+    /// First tick, from the current one on, whose slot holds something on any level; `.max` when all are empty.
+    private var nextTick: Int64 {
+        var earliest = Int64.max
+        for level in 0..<Self.levels where occupied[level] != 0 {
             let shift = Int64(Self.levelBits * level)
+            let current = tick >> shift
+            let position = UInt64(truncatingIfNeeded: current & 63)
+            let rotated = occupied[level] >> position | occupied[level] << (64 &- position)
+            earliest = min(earliest, (current &+ Int64(rotated.trailingZeroBitCount)) << shift)
+        }
+        return earliest
+    }
+
+    /// One step of the wheel: to the next tick that has something to fire or to sort in again. What is jumped over is
+    /// empty, so that a long sleep costs no more than a short one.
+    private mutating func step(towards target: Int64) {
+        tick = min(nextTick, target)
+        var level = 1
+        while level < Self.levels {
+            let shift = Int64(Self.levelBits * level)
+            guard tick & ((1 << shift) &- 1) == 0 else { return }
             let slot = level << Self.levelBits + Int((tick >> shift) & 63)
             while slots[slot] >= 0 {
                 let owner = Int(slots[slot])
                 unlink(owner)
                 link(owner)
             }
-            if (tick >> shift) & 63 != 0 { break }
+            level &+= 1
         }
     }
 
     private mutating func link(_ owner: Int, notBefore earliest: Int64 = .min) {
         // Rounded up: a timer must not fire early.
-        let deadline = entries[owner].deadline.nanoseconds
-        let due = max((deadline >> Self.tickShift) + 1, tick, earliest)
+        let due = max((entries[owner].deadline.nanoseconds >> Self.tickShift) &+ 1, tick, earliest)
         let slot = slot(for: due)
         let first = slots[slot]
         entries[owner].slot = Int32(truncatingIfNeeded: slot)
@@ -144,14 +156,14 @@ package struct TimerWheel: ~Copyable {
 
     private func slot(for due: Int64) -> Int {
         var level = 0
-        while level < Self.levels - 1 {
+        while level < Self.levels &- 1 {
             let shift = Int64(Self.levelBits * level)
-            if (due >> shift) - (tick >> shift) < 64 { break }
-            level += 1
+            if (due >> shift) &- (tick >> shift) < 64 { break }
+            level &+= 1
         }
         let shift = Int64(Self.levelBits * level)
-        let distance = min((due >> shift) - (tick >> shift), 63)
-        return level << Self.levelBits + Int(((tick >> shift) + distance) & 63)
+        let distance = min((due >> shift) &- (tick >> shift), 63)
+        return level << Self.levelBits + Int(((tick >> shift) &+ distance) & 63)
     }
 
     private mutating func unlink(_ owner: Int) {
@@ -161,5 +173,13 @@ package struct TimerWheel: ~Copyable {
         if entry.next >= 0 { entries[Int(entry.next)].previous = entry.previous }
         if slots[slot] < 0 { occupied[slot >> Self.levelBits] &= ~(1 << UInt64(slot & 63)) }
         entries[owner].slot = -1
+    }
+
+    @inline(never)
+    private mutating func grow(toHold owner: Int) {
+        var larger = FixedArray<Entry>(capacity: max(64, owner + 1, entries.count * 2))
+        for index in 0..<entries.count { larger.append(entries[index]) }
+        while !larger.isFull { larger.append(Entry()) }
+        entries = larger
     }
 }
