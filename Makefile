@@ -1,0 +1,60 @@
+# Everything a checkout needs. `make run` and `make test` work on a fresh Debian 12 with a Swift 6.3 toolchain.
+
+SHELL := /bin/bash
+VENV := .build/venv
+MARTLET := .build/release/martlet
+SEEDS ?= 2000
+ROUNDS ?= 10
+
+.PHONY: help run build test bench bench-quick lint format docs sim clean packages bench-packages venv
+
+help:
+	@echo "make run          build, then the gateway in front of the embedded demo upstream"
+	@echo "make build        the release binary: $(MARTLET)"
+	@echo "make test         Swift tests and end-to-end tests; the last line counts both"
+	@echo "make bench        CPU per request against nginx and HAProxy (ROUNDS=$(ROUNDS), about 10 minutes)"
+	@echo "make bench-quick  instructions and allocations per request only"
+	@echo "make sim          the simulation with SEEDS=$(SEEDS)"
+	@echo "make lint         format check; make format rewrites"
+	@echo "make docs         docs/configuration.md and config/martlet.schema.json from the key tables"
+	@echo "make clean        removes what was built"
+
+packages:
+	@.ci/packages build
+
+bench-packages: packages
+	@.ci/packages bench
+
+# The Swift standard library is linked in: the binary runs on a Debian 12 without a toolchain.
+build: packages
+	swift build -c release --static-swift-stdlib --product martlet
+
+run: build
+	@.ci/demo $(MARTLET)
+
+venv: packages
+	@.ci/venv $(VENV)
+
+test: build venv
+	@.ci/test $(MARTLET) $(VENV)
+
+bench: build bench-packages
+	@python3 Tests/Benchmarks/bench.py full --martlet $(MARTLET) --rounds $(ROUNDS)
+
+bench-quick: build bench-packages
+	@python3 Tests/Benchmarks/bench.py quick --martlet $(MARTLET)
+
+lint:
+	swift format lint --strict --recursive Package.swift Sources Tests
+
+format:
+	swift format --in-place --recursive Package.swift Sources Tests
+
+docs: build
+	@.ci/docs $(MARTLET)
+
+sim: packages
+	MARTLET_SIMULATION_SEEDS=$(SEEDS) swift test --disable-xctest --filter SimulationTests
+
+clean:
+	rm -rf .build
