@@ -1,6 +1,9 @@
 package import Net
 
 package struct UpstreamConfig: Sendable, Equatable {
+    /// Endpoints that one upstream may have.
+    package static let endpointsLimit = 256
+
     package struct Endpoint: Sendable, Equatable, Hashable {
         package enum Target: Sendable, Equatable, Hashable {
             case address(SocketAddress)
