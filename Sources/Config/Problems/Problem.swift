@@ -105,7 +105,9 @@ extension Problem {
         return problems.enumerated().sorted { left, right in
             let (first, second) = (left.element.location, right.element.location)
             let files = (rank[first.file] ?? .max, rank[second.file] ?? .max)
-            return (files.0, first.line, first.column, left.offset) < (files.1, second.line, second.column, right.offset)
+            return (files.0, first.line, first.column, left.offset) < (
+                files.1, second.line, second.column, right.offset
+            )
         }.map(\.element)
     }
 }
