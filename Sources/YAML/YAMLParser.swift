@@ -134,8 +134,7 @@ struct YAMLEvent {
     private func readerFailure(_ problem: String, offset: Int) -> YAMLError {
         var line = 1
         var column = 1
-        // SAFETY: the range is clamped to the text.
-        for unsafebyte in unsafe text[..<min(offset, text.count)] {
+        for byte in bytes[..<min(offset, bytes.count)] {
             if byte == 0x0A {
                 line += 1
                 column = 1
