@@ -56,7 +56,7 @@ package struct Balancer: ~Copyable, Sendable {
     ) -> Int? {
         var excluded = tried
         while let index = choose(upstream, now: now, random: &random, key: key, excluded) {
-            if upstream.endpoints[index].claim(now: now) { return index }
+            if upstream.endpoints[index].isFree || upstream.endpoints[index].claim(now: now) { return index }
             // Another worker has just begun its trial.
             excluded.insert(index)
         }

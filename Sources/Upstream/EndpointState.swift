@@ -19,12 +19,22 @@ package final class EndpointState: Sendable {
     package static let shortestBackOff: Int64 = 1_000_000_000
     package static let longestBackOff: Int64 = 30_000_000_000
 
-    private struct Health {
+    private struct Record {
+        /// Generation of the addresses.
+        var generation: UInt64
+        var addresses: [SocketAddress]
+        /// Connect failures in a row, counted up to `failuresLimit`.
+        var failures = 0
+        /// When the back-off is over; 0: it is not set aside.
+        var asideUntil: Int64 = 0
         /// How often the back-off has doubled.
         var doublings = 0
         var isOnTrial = false
 
-        var backOff: Int64 { min(shortestBackOff << Int64(min(doublings, 16)), longestBackOff) }
+        mutating func setAside(_ now: Instant) {
+            let backOff = min(shortestBackOff << Int64(min(doublings, 16)), longestBackOff)
+            asideUntil = max(1, now.advanced(by: backOff).nanoseconds)
+        }
     }
 
     /// Requests that are on their way to it or wait for its answer.
@@ -32,11 +42,12 @@ package final class EndpointState: Sendable {
     /// Keeps what changes with every request off the cache line of what every request only reads.
     private let distance = InlineArray<8, UInt64>(repeating: 0)
 
-    /// Monotonic nanoseconds until which it is set aside; 0: it is not.
-    private let asideUntil = Atomic<Int64>(0)
-    private let failures = Atomic<Int>(0)
-    /// Generation of `addresses`, shifted left by one; the lowest bit says whether there is any.
-    private let addressMark: Atomic<UInt64>
+    /// Monotonic nanoseconds from which it may be chosen; 0: always, `.max`: it has no address. All that a choice reads of it:
+    /// a second load of the same object would cost a retain (the compiler keeps the object alive between the two).
+    private let usableFrom = Atomic<Int64>(0)
+    /// Whether there have been failures since the last success.
+    private let isSuspect = Atomic<Bool>(false)
+    private let generation = Atomic<UInt64>(0)
     /// Open connections of all workers, also those being made.
     package let connections = Atomic<Int>(0)
 
@@ -45,117 +56,111 @@ package final class EndpointState: Sendable {
     package let target: UpstreamConfig.Endpoint.Target
     /// host[:port] of the URL.
     package let authority: String
-    private let health = Mutex(Health())
-    private let addresses: Mutex<[SocketAddress]>
+    private let record: Mutex<Record>
 
     package init(_ config: UpstreamConfig.Endpoint) {
         url = config.url
         target = config.target
         authority = config.authority
+        var addresses: [SocketAddress] = []
         switch config.target {
-        case .address(let address):
-            addresses = Mutex([address])
-            addressMark = Atomic(1 << 1 | 1)
-        case .unix(let path):
-            addresses = Mutex([.unix(path: path)])
-            addressMark = Atomic(1 << 1 | 1)
-        case .name:
-            addresses = Mutex([])
-            addressMark = Atomic(0)
+        case .address(let address): addresses = [address]
+        case .unix(let path): addresses = [.unix(path: path)]
+        case .name: break
         }
+        record = Mutex(Record(generation: 0, addresses: addresses))
+        if addresses.isEmpty { usableFrom.store(.max, ordering: .relaxed) }
     }
 
     /// Whether an address is known.
-    @inline(__always)
-    package var isResolved: Bool { addressMark.load(ordering: .relaxed) & 1 != 0 }
+    package var isResolved: Bool { usableFrom.load(ordering: .relaxed) != .max }
 
     /// Whether it may be chosen: an address is known, and it is not set aside or due for a trial.
     @inline(__always)
-    package func isUsable(now: Instant) -> Bool {
-        guard isResolved else { return false }
-        let until = asideUntil.load(ordering: .relaxed)
-        return until == 0 || until <= now.nanoseconds
-    }
+    package func isUsable(now: Instant) -> Bool { usableFrom.load(ordering: .relaxed) <= max(0, now.nanoseconds) }
+
+    /// Whether it may be chosen and needs no claim.
+    @inline(__always)
+    var isFree: Bool { usableFrom.load(ordering: .relaxed) == 0 }
 
     /// Whether it is set aside, whatever the time. For status pages.
-    package var isSetAside: Bool { asideUntil.load(ordering: .relaxed) != 0 }
+    package var isSetAside: Bool { record.withLock { $0.asideUntil != 0 } }
 
     /// Takes the right to send to it. False when it is set aside, or when another worker has just begun the one trial.
-    @inline(__always)
-    func claim(now: Instant) -> Bool {
-        asideUntil.load(ordering: .relaxed) == 0 || claimTrial(now: now)
-    }
-
     @inline(never)
-    private func claimTrial(now: Instant) -> Bool {
-        health.withLock { health in
-            let until = asideUntil.load(ordering: .relaxed)
-            if until == 0 { return true }
-            guard until <= now.nanoseconds else { return false }
+    func claim(now: Instant) -> Bool {
+        change { record in
+            if record.asideUntil == 0 { return true }
+            guard record.asideUntil <= now.nanoseconds else { return false }
             // A trial that ends without a word (its client went away) is followed by another after the same time.
-            health.isOnTrial = true
-            asideUntil.store(Self.moment(now, health.backOff), ordering: .relaxed)
+            record.isOnTrial = true
+            record.setAside(now)
             return true
         }
     }
 
     /// Notes that it refused a connection or let it time out.
     package func noteConnectFailure(now: Instant) {
-        health.withLock { health in
-            let count = min(failures.load(ordering: .relaxed) + 1, Self.failuresLimit)
-            failures.store(count, ordering: .relaxed)
-            if asideUntil.load(ordering: .relaxed) == 0 {
-                guard count == Self.failuresLimit else { return }
-                health = Health()
+        change { record in
+            record.failures = min(record.failures + 1, Self.failuresLimit)
+            if record.asideUntil == 0 {
+                guard record.failures == Self.failuresLimit else { return }
+                record.doublings = 0
             } else {
                 // Failures of attempts that began before it was set aside, or for want of any other, say nothing new.
-                guard health.isOnTrial else { return }
-                health.isOnTrial = false
-                health.doublings = min(health.doublings + 1, 16)
+                guard record.isOnTrial else { return }
+                record.isOnTrial = false
+                record.doublings = min(record.doublings + 1, 16)
             }
-            asideUntil.store(Self.moment(now, health.backOff), ordering: .relaxed)
+            record.setAside(now)
         }
     }
 
-    /// Notes that it took a connection or answered a request.
+    /// Notes that it took a connection or answered a request. Costs one load while all is well.
     @inline(__always)
     package func noteSuccess() {
-        if failures.load(ordering: .relaxed) != 0 { recover() }
+        if isSuspect.load(ordering: .relaxed) { recover() }
     }
 
     @inline(never)
     private func recover() {
-        health.withLock { health in
-            health = Health()
-            failures.store(0, ordering: .relaxed)
-            asideUntil.store(0, ordering: .relaxed)
+        change { record in
+            record.failures = 0
+            record.asideUntil = 0
+            record.doublings = 0
+            record.isOnTrial = false
         }
     }
 
-    private static func moment(_ now: Instant, _ delay: Int64) -> Int64 {
-        max(1, now.advanced(by: delay).nanoseconds)
+    /// Changes the record and publishes what is read without the lock.
+    private func change<Result>(_ body: (inout Record) -> Result) -> Result {
+        record.withLock { record in
+            let result = body(&record)
+            isSuspect.store(record.failures != 0, ordering: .relaxed)
+            usableFrom.store(record.addresses.isEmpty ? .max : record.asideUntil, ordering: .relaxed)
+            generation.store(record.generation, ordering: .releasing)
+            return result
+        }
     }
 }
 
 extension EndpointState {
     /// Changes whenever the addresses do. A worker compares it with the generation of its copy.
-    @inline(__always)
-    package var addressGeneration: UInt64 { addressMark.load(ordering: .acquiring) >> 1 }
+    package var addressGeneration: UInt64 { generation.load(ordering: .acquiring) }
 
     /// The addresses at this moment with their generation.
     package func currentAddresses() -> (generation: UInt64, addresses: [SocketAddress]) {
-        addresses.withLock { list in (addressMark.load(ordering: .relaxed) >> 1, list) }
+        record.withLock { ($0.generation, $0.addresses) }
     }
 
     /// Takes over what the resolver found for the name of this endpoint. Ignored by an endpoint that is an address itself.
     package func setAddresses(_ found: [IPAddress]) {
         guard case .name(_, let port) = target else { return }
         let new = found.map { SocketAddress.ip($0, port: port) }
-        addresses.withLock { list in
-            guard list != new else { return }
-            list = new
-            let generation = addressMark.load(ordering: .relaxed) >> 1
-            addressMark.store((generation &+ 1) << 1 | (new.isEmpty ? 0 : 1), ordering: .releasing)
+        change { record in
+            guard record.addresses != new else { return }
+            record.addresses = new
+            record.generation &+= 1
         }
     }
 }
