@@ -1,5 +1,7 @@
 import Daemon
 
 @main enum Main {
-    static func main() {}
+    static func main() {
+        MartletProgram.main()
+    }
 }

@@ -1,0 +1,32 @@
+package import Config
+package import Net
+
+/// A socket that listens, on its way from the binder to the engine.
+package struct BoundListener: Sendable, Equatable {
+    /// Name of the configuration's listener.
+    package var name: String
+    package var spec: ListenSpec
+    /// The engine's own: it closes it once a publication no longer lists it, and at its end.
+    package var descriptor: Int32
+    /// Where it really listens: with the port that the kernel chose.
+    package var address: SocketAddress
+}
+
+/// What the life cycle asks of the engine that serves. All calls come from one thread.
+package protocol GatewayEngine {
+    /// Starts the workers. Called once.
+    func start(_ config: GatewayConfig, listeners: [BoundListener]) throws
+    /// Puts a configuration in force for every request that begins from now on. Fails only as a whole: then everything
+    /// is as it was. Listeners with a descriptor of before go on, missing ones are stopped.
+    func publish(_ config: GatewayConfig, listeners: [BoundListener]) throws
+    /// Accepts what waits, stops listening, lets every exchange end, and closes what is left after `timeout`.
+    func drain(timeout: Duration)
+    /// Closes everything now.
+    func stop()
+    /// All connections are gone after `drain` or `stop`.
+    var isStopped: Bool { get }
+    /// Waits until every worker has ended. Only after `drain` or `stop`.
+    func waitUntilStopped()
+    /// Opens log files anew: somebody moved them away.
+    func reopenLogs()
+}

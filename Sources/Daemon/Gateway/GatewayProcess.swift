@@ -1,0 +1,223 @@
+import Config
+import Containers
+import Linux
+import Logging
+import Net
+
+/// The life of a process that serves, on its main thread:
+///
+///     load ─▶ bind ─▶ start ─▶ serving ──SIGTERM──▶ delaying ──drain_delay──▶ draining ─▶ end
+///      │bad: 78  │busy: 1        │  ▲ SIGHUP: load, bind, publish; any failure changes nothing
+///                                └─▶ SIGQUIT, a second SIGTERM: end at once
+struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>: ~Copyable {
+    private enum Phase {
+        case serving
+        /// Still accepting, so that load balancers notice first.
+        case delaying(until: Instant)
+        case draining
+        case ended(code: Int32)
+    }
+
+    /// While draining we look this often whether the engine is done.
+    private let drainPoll: Int32 = 10
+
+    private let engine: Engine
+    private var binder: Binder
+    private let loader: any ConfigurationLoading
+    private let signals: SignalDescriptor
+    private let supervisor: Int32?
+    private let log: Logger
+    private var phase = Phase.serving
+    private var listeners = ListenerSet()
+    private var config = GatewayConfig()
+    private var snapshot = ConfigSnapshot(path: "", files: [])
+    private let applyLog: (LogConfig) -> Void
+
+    /// - Parameters:
+    ///   - signals: made before any other thread was.
+    ///   - supervisor: its pid; nil: there is none.
+    ///   - applyLog: told the `log` settings of each configuration that comes into force.
+    init(
+        engine: Engine, binder: consuming Binder, loader: any ConfigurationLoading, signals: consuming SignalDescriptor,
+        supervisor: Int32?, log: Logger, applyLog: @escaping (LogConfig) -> Void
+    ) {
+        self.engine = engine
+        self.binder = binder
+        self.loader = loader
+        self.signals = signals
+        self.supervisor = supervisor
+        self.log = log
+        self.applyLog = applyLog
+    }
+
+    /// Serves until the end; the exit code.
+    consuming func run(_ first: LoadOutcome, generation: UInt64) -> Int32 {
+        if let code = start(first, generation: generation) { return code }
+        while true {
+            turn()
+            if case .ended(let code) = phase { return code }
+        }
+    }
+
+    /// nil, or why there is nothing to serve.
+    private mutating func start(_ outcome: LoadOutcome, generation: UInt64) -> Int32? {
+        let loaded: LoadedConfiguration
+        switch outcome {
+        case .loaded(let configuration):
+            loaded = configuration
+        case .rejected(let problems):
+            FileAccess.printError(ProblemText.all(problems))
+            return ExitCode.badConfiguration
+        }
+        applyLog(loaded.config.log)
+        for warning in loaded.warnings { log.warning("\(warning)") }
+        do {
+            listeners = try listeners.next(for: loaded.config, binder: &binder)
+            try engine.start(loaded.config, listeners: listeners.bound)
+        } catch {
+            log.error("cannot start: \(error)")
+            binder.release(listeners.specs)
+            return ExitCode.failure
+        }
+        adopt(loaded, generation: max(generation, 1))
+        for listener in listeners.bound {
+            let scheme = listener.address.ipAddress == nil ? "" : "http://"
+            log.info("listening on \(scheme)\(listener.address) listener=\(listener.name)")
+        }
+        binder.ready()
+        log.info("ready generation=\(snapshot.generation) routes=\(config.routes.count) pid=\(Process.id)")
+        return nil
+    }
+
+    private mutating func adopt(_ loaded: LoadedConfiguration, generation: UInt64) {
+        config = loaded.config
+        snapshot = loaded.snapshot
+        snapshot.generation = generation
+        binder.published(snapshot, listeners.specs)
+    }
+
+    // MARK: Waiting
+
+    private mutating func turn() {
+        var descriptors = [signals.number]
+        if let control = binder.control { descriptors.append(control) }
+        let ready = Poll.wait(descriptors, milliseconds: timeout())
+        if ready.contains(index: 1) {
+            // Nobody holds the sockets any more, and another Martlet may want them.
+            log.error("the supervisor is gone: stopping at once")
+            stopNow(code: ExitCode.failure)
+            return
+        }
+        var demands = Demands()
+        while let (signal, sender) = signals.next() { demands.add(signal, from: sender, supervisor: supervisor) }
+        serve(demands)
+        advance()
+    }
+
+    private func timeout() -> Int32? {
+        switch phase {
+        case .serving, .ended: nil
+        case .draining: drainPoll
+        case .delaying(let until): Int32(clamping: max(0, until.since(Clock.monotonic)) / 1_000_000 + 1)
+        }
+    }
+
+    private mutating func serve(_ demands: Demands) {
+        for stranger in demands.strangers {
+            log.notice("signal of process \(stranger) ignored: the supervisor \(supervisor ?? 0) takes them")
+        }
+        if demands.reopenLogs { engine.reopenLogs() }
+        if demands.stopNow {
+            log.notice("stopping at once")
+            stopNow(code: 0)
+        } else if demands.stop {
+            stop()
+        } else if demands.reload {
+            reload()
+        }
+    }
+
+    // MARK: Reload
+
+    private mutating func reload() {
+        guard case .serving = phase else { return }
+        let began = Clock.monotonic
+        let loaded: LoadedConfiguration
+        switch snapshot.path.isEmpty ? loader.load(snapshot) : loader.load(path: snapshot.path) {
+        case .loaded(let configuration):
+            loaded = configuration
+        case .rejected(let problems):
+            for problem in problems { log.error("reload: \(problem)") }
+            log.error("reload failed, nothing changed: the configuration has \(ProblemText.count(problems))")
+            return
+        }
+        for warning in loaded.warnings { log.warning("\(warning)") }
+        do {
+            let next = try listeners.next(for: loaded.config, binder: &binder)
+            do {
+                try engine.publish(loaded.config, listeners: next.bound)
+            } catch {
+                listeners.discard(next, binder: &binder)
+                throw error
+            }
+            announce(next)
+            listeners = next
+        } catch {
+            log.error("reload failed, nothing changed: \(error)")
+            return
+        }
+        if loaded.config.workers != config.workers {
+            log.warning("the number of workers changes only with a restart")
+        }
+        applyLog(loaded.config.log)
+        adopt(loaded, generation: snapshot.generation &+ 1)
+        let milliseconds = Clock.monotonic.since(began) / 1_000_000
+        log.info("reloaded generation=\(snapshot.generation) routes=\(config.routes.count) ms=\(milliseconds)")
+    }
+
+    private func announce(_ next: ListenerSet) {
+        let before = Set(listeners.bound.map(\.descriptor))
+        let after = Set(next.bound.map(\.descriptor))
+        for listener in next.bound where !before.contains(listener.descriptor) {
+            let scheme = listener.address.ipAddress == nil ? "" : "http://"
+            log.info("listening on \(scheme)\(listener.address) listener=\(listener.name)")
+        }
+        for listener in listeners.bound where !after.contains(listener.descriptor) {
+            log.info("no longer listening on \(listener.address) listener=\(listener.name)")
+        }
+    }
+
+    // MARK: The end
+
+    private mutating func stop() {
+        guard case .serving = phase else {
+            log.notice("asked again: stopping at once")
+            stopNow(code: 0)
+            return
+        }
+        log.notice("draining, at most \(config.drainTimeout)")
+        phase = .delaying(until: Clock.monotonic.advanced(by: config.drainDelay.nanoseconds))
+    }
+
+    private mutating func advance() {
+        switch phase {
+        case .delaying(let until) where Clock.monotonic >= until:
+            binder.draining()
+            engine.drain(timeout: config.drainTimeout)
+            phase = .draining
+        case .draining where engine.isStopped:
+            engine.waitUntilStopped()
+            log.notice("drained")
+            phase = .ended(code: 0)
+        case .serving, .delaying, .draining, .ended:
+            break
+        }
+    }
+
+    private mutating func stopNow(code: Int32) {
+        binder.draining()
+        engine.stop()
+        engine.waitUntilStopped()
+        phase = .ended(code: code)
+    }
+}

@@ -1,0 +1,117 @@
+import Linux
+
+/// Who holds the listening sockets: the supervisor, or this very process.
+protocol ListenerBinder: ~Copyable {
+    /// Becomes readable when the holder is gone; nil: it cannot go before us.
+    var control: Int32? { get }
+    /// Sockets of a place, new descriptors that belong to the caller.
+    mutating func open(_ spec: ListenSpec) throws(BindFailure) -> [Int32]
+    /// What a failed reload opened is not needed.
+    mutating func release(_ specs: [ListenSpec])
+    /// A configuration is in force that uses these sockets.
+    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec])
+    /// The first configuration serves.
+    mutating func ready()
+    /// No socket is needed any more.
+    mutating func draining()
+}
+
+/// Binds in this process (`--single-process`).
+struct LocalBinder: ListenerBinder, ~Copyable {
+    private var table: ListenerTable
+    private let report: @Sendable (String) -> Void
+
+    /// - Parameter report: gets what could not be done to a socket file.
+    init(systemd: SystemdSockets, report: @escaping @Sendable (String) -> Void) {
+        table = ListenerTable(systemd: systemd)
+        self.report = report
+    }
+
+    var control: Int32? { nil }
+
+    mutating func open(_ spec: ListenSpec) throws(BindFailure) -> [Int32] {
+        var descriptors: [Int32] = []
+        for held in try table.open(spec) {
+            do throws(Errno) {
+                descriptors.append(try Descriptors.duplicate(held).release())
+            } catch {
+                for descriptor in descriptors { Descriptors.close(descriptor) }
+                throw BindFailure(spec, error)
+            }
+        }
+        return descriptors
+    }
+
+    mutating func release(_ specs: [ListenSpec]) { table.close(specs) }
+
+    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec]) {
+        for failure in table.keep(only: specs) { report(failure.description) }
+    }
+
+    mutating func ready() {}
+    mutating func draining() { table.closeAll() }
+}
+
+/// Asks the supervisor.
+struct RemoteBinder: ListenerBinder, ~Copyable {
+    /// An answer comes at once or never: longer means that the supervisor is stopped.
+    private static let patience: Int32 = 10_000
+
+    private let socket: MessageSocket
+    private var lastNumber: UInt32 = 0
+    private let report: @Sendable (String) -> Void
+
+    init(socket: consuming MessageSocket, report: @escaping @Sendable (String) -> Void) {
+        self.socket = socket
+        self.report = report
+    }
+
+    var control: Int32? { socket.number }
+
+    mutating func open(_ spec: ListenSpec) throws(BindFailure) -> [Int32] {
+        lastNumber &+= 1
+        do throws(Errno) {
+            try socket.send(GatewayRequest.bind(number: lastNumber, spec).bytes)
+        } catch {
+            throw BindFailure(spec, "the supervisor cannot be asked: \(error)")
+        }
+        guard !Poll.wait([socket.number], milliseconds: Self.patience).isEmpty else {
+            throw BindFailure(spec, "the supervisor does not answer")
+        }
+        guard case .message(let bytes, let numbers) = socket.receive() else {
+            throw BindFailure(spec, "the supervisor is gone")
+        }
+        var received = ReceivedDescriptors(numbers)
+        switch try? SupervisorReply(bytes: bytes) {
+        case .sockets(lastNumber)?:
+            return received.takeAll()
+        case .bindFailed(lastNumber, let reason)?:
+            throw BindFailure(description: reason)
+        default:
+            throw BindFailure(spec, "the supervisor answered something else")
+        }
+    }
+
+    mutating func release(_ specs: [ListenSpec]) { send(.release(specs)) }
+
+    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec]) {
+        do throws(Errno) {
+            let file = try MemoryFile.sealed(name: "martlet-config", contents: snapshot.bytes)
+            try socket.send(
+                GatewayRequest.published(generation: snapshot.generation, specs).bytes, descriptors: [file.number])
+        } catch {
+            report("the supervisor did not get the configuration: \(error)")
+        }
+    }
+
+    mutating func ready() { send(.ready) }
+    mutating func draining() { send(.draining) }
+
+    private func send(_ request: GatewayRequest) {
+        do throws(Errno) {
+            try socket.send(request.bytes)
+        } catch {
+            report("the supervisor cannot be told: \(error)")
+        }
+    }
+}
