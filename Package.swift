@@ -81,6 +81,7 @@ let package = Package(
         tests("HTTP1Tests", ["HTTP1", "HTTP", "Containers"]),
         tests("WebSocketTests", ["WebSocket", "HTTP", "Containers", "Digest"]),
         tests("YAMLTests", ["YAML"]),
+        tests("RegularExpressionTests", ["RegularExpression"]),
         tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression"]),
         tests("RoutingTests", ["Routing", "Config", "HTTP", "Net", "Containers", "RegularExpression", "HTTP1"]),
         tests("UpstreamTests", ["Upstream", "Config", "Net", "Containers"]),
