@@ -45,7 +45,7 @@ let package = Package(
         // Pure values.
         module("Net"),
         module("Containers"),
-        module("HTTP", ["Containers"]),
+        module("HTTP", ["Containers", "Net"]),
         module("HTTP1", ["HTTP", "Containers"]),
         module("WebSocket", ["HTTP", "Containers", "Digest"]),
 
