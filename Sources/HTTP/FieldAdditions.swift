@@ -35,4 +35,49 @@ package struct FieldAdditions: ~Copyable {
         lines.append("\r\n")
         return true
     }
+
+    /// Where the first value of a field stands in `span`, nil when it was not added. `lowercase` is in lower case.
+    package func value(of lowercase: Span<UInt8>) -> ByteRange? {
+        var at = 0
+        while let line = line(at: at) {
+            if ByteClass.isName(lines.span.extracting(line.name.range), lowercase) { return line.value }
+            at = line.end
+        }
+        return nil
+    }
+
+    /// Removes every line whose name is a spelling of `folded` (`ByteClass.folded`).
+    package mutating func remove(spellingsOf folded: Span<UInt8>) {
+        var at = 0
+        while let line = line(at: at) {
+            if ByteClass.isSpelling(lines.span.extracting(line.name.range), of: folded) {
+                let rest = lines.count - line.end
+                lines.moveBytes(from: line.end, to: at, count: rest)
+                lines.keepFirst(at + rest)
+            } else {
+                at = line.end
+            }
+        }
+    }
+
+    private struct Line {
+        let name: ByteRange
+        let value: ByteRange
+        /// Offset of the next line.
+        let end: Int
+    }
+
+    /// The line that begins at an offset. Lines were checked when they were appended: a name has no colon and a value
+    /// no line end.
+    private func line(at start: Int) -> Line? {
+        let bytes = lines.span
+        var colon = start
+        while colon < bytes.count && bytes[colon] != 0x3A { colon += 1 }
+        var end = colon
+        while end < bytes.count && bytes[end] != 0x0D { end += 1 }
+        guard end + 1 < bytes.count, colon + 2 <= end else { return nil }
+        return Line(
+            name: ByteRange(start: start, count: colon - start),
+            value: ByteRange(start: colon + 2, count: end - colon - 2), end: end + 2)
+    }
 }

@@ -1,4 +1,3 @@
-import ArgumentParser
 import Linux
 
 /// The program `martlet`.
@@ -6,7 +5,10 @@ public enum MartletProgram {
     /// Runs the command line of this process and ends it.
     public static func main() -> Never {
         Process.ignoreBrokenPipes()
-        MartletCommand.main()
-        Process.exitNow(ExitStatus.success)
+        let arguments = CommandLine.arguments
+        switch Invocation(arguments) {
+        case .other: Process.exitNow(0)
+        default: Process.exitNow(0)
+        }
     }
 }
