@@ -45,7 +45,7 @@ let package = Package(
         // Pure values.
         module("Net"),
         module("Containers"),
-        module("HTTP", ["Containers"]),
+        module("HTTP", ["Containers", "Net"]),
         module("HTTP1", ["HTTP", "Containers"]),
         module("WebSocket", ["HTTP", "Containers", "Digest"]),
 
@@ -70,7 +70,7 @@ let package = Package(
         module("Client", ["Proxy", "EventLoop", "HTTP", "HTTP1", "Net", "Containers", "Config", "Upstream", "Middleware", "Linux", .product(name: "HTTPTypes", package: "swift-http-types")]),
         module("Daemon", [
             "Proxy", "Client", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Linux", "DNS", "Net",
-            "Containers", "HTTP", "Digest", "PasswordHash", .product(name: "Logging", package: "swift-log"),
+            "Containers", "HTTP", "HTTP1", "Digest", "PasswordHash", .product(name: "Logging", package: "swift-log"),
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
         .executableTarget(name: "martlet", dependencies: ["Daemon"], swiftSettings: strict),
@@ -81,6 +81,7 @@ let package = Package(
         tests("HTTP1Tests", ["HTTP1", "HTTP", "Containers"]),
         tests("WebSocketTests", ["WebSocket", "HTTP", "Containers", "Digest"]),
         tests("YAMLTests", ["YAML"]),
+        tests("RegularExpressionTests", ["RegularExpression"]),
         tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression"]),
         tests("RoutingTests", ["Routing", "Config", "HTTP", "Net", "Containers", "RegularExpression", "HTTP1"]),
         tests("UpstreamTests", ["Upstream", "Config", "Net", "Containers"]),
@@ -90,7 +91,7 @@ let package = Package(
         tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers"]),
         tests("ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "Net", "Containers", "Middleware", "EventLoop"]),
         tests("ClientTests", ["Client", "Proxy", "EventLoop", "Net", "Containers", "Linux"]),
-        tests("DaemonTests", ["Daemon", "Config", "Linux", "Net"]),
+        tests("DaemonTests", ["Daemon", "Config", "Linux", "Net", "Containers", "HTTP1"]),
         .target(
             name: "Simulation", dependencies: ["Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware"],
             path: "Tests/Simulation", swiftSettings: strict),

@@ -1,12 +1,14 @@
 /// One field line of a parsed head: where its name and value stand, and what is known of it.
+@usableFromInline
 package struct FieldLine: Sendable {
-    package var name: ByteRange
+    @usableFromInline package var name: ByteRange
     /// Without the optional white space around it.
-    package var value: ByteRange
-    package var known: KnownField
+    @usableFromInline package var value: ByteRange
+    @usableFromInline package var known: KnownField
     /// Not forwarded: hop-by-hop, named by `Connection`, replaced by us or removed by a policy.
-    package var isRemoved: Bool
+    @usableFromInline package var isRemoved: Bool
 
+    @inlinable
     package init(name: ByteRange, value: ByteRange, known: KnownField) {
         self.name = name
         self.value = value

@@ -1,6 +1,7 @@
 /// Field names that the gateway itself has to know. `other` is every other name.
 ///
 /// Recognised once, in the parser; what follows compares a byte instead of a name.
+@usableFromInline
 package enum KnownField: UInt8, Sendable, CaseIterable {
     case other
     // Framing and connection (never forwarded as received).

@@ -12,6 +12,8 @@ package struct ResponseHead: ~Copyable {
     package var reason: ByteRange = .empty
     package var minorVersion: UInt8 = 1
     package var framing: BodyFraming = .none
+    /// Content-Length of an answer to HEAD or of a 304, where it frames nothing but is forwarded.
+    package var declaredLength: Int?
     /// Whether the upstream lets the connection live on.
     package var keepAlive = true
     /// Seconds of a `Keep-Alive: timeout=` parameter, nil without one.
@@ -34,6 +36,7 @@ package struct ResponseHead: ~Copyable {
         reason = .empty
         minorVersion = 1
         framing = .none
+        declaredLength = nil
         keepAlive = true
         keepAliveTimeoutSeconds = nil
         isWebSocketSwitch = false

@@ -67,7 +67,7 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
             loaded = configuration
         case .rejected(let problems):
             FileAccess.printError(ProblemText.all(problems))
-            return ExitCode.badConfiguration
+            return ExitStatus.badConfiguration
         }
         applyLog(loaded.config.log)
         for warning in loaded.warnings { log.warning("\(warning)") }
@@ -77,7 +77,7 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
         } catch {
             log.error("cannot start: \(error)")
             binder.release(listeners.specs)
-            return ExitCode.failure
+            return ExitStatus.failure
         }
         adopt(loaded, generation: max(generation, 1))
         for listener in listeners.bound {
@@ -105,7 +105,7 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
         if ready.contains(index: 1) {
             // Nobody holds the sockets any more, and another Martlet may want them.
             log.error("the supervisor is gone: stopping at once")
-            stopNow(code: ExitCode.failure)
+            stopNow(code: ExitStatus.failure)
             return
         }
         var demands = Demands()

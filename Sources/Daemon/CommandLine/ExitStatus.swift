@@ -1,5 +1,5 @@
 /// What the program's exit says (sysexits(3) where it has a word for it).
-enum ExitCode {
+enum ExitStatus {
     static let success: Int32 = 0
     static let failure: Int32 = 1
     /// The command line is wrong.

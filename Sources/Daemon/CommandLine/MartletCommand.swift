@@ -1,0 +1,18 @@
+import ArgumentParser
+
+/// The command line in full.
+struct MartletCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet",
+        abstract: "An HTTP and WebSocket reverse proxy and API gateway.",
+        version: "martlet \(Version.current)",
+        subcommands: [
+            DemoCommand.self
+        ])
+}
+
+/// The option that most commands share.
+struct ConfigOption: ParsableArguments {
+    @Option(name: [.long, .customShort("c")], help: "The configuration file.")
+    var config = Invocation.defaultConfigPath
+}

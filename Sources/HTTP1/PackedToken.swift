@@ -1,0 +1,46 @@
+import HTTP
+
+/// A short run of bytes in lower case, packed into two words: comparing it costs three comparisons.
+struct PackedToken: Equatable, Sendable {
+    let low: UInt64
+    let high: UInt64
+    let count: Int
+
+    /// Packs up to 16 bytes; of longer runs only the count.
+    init(_ bytes: Span<UInt8>) {
+        var words: (UInt64, UInt64) = (0, 0)
+        if bytes.count <= 16 {
+            for index in 0..<bytes.count {
+                let byte = UInt64(ByteClass.lowercased(bytes[index]))
+                if index < 8 { words.0 |= byte << UInt64(8 &* index) } else { words.1 |= byte << UInt64(8 &* index &- 64) }
+            }
+        }
+        low = words.0
+        high = words.1
+        count = bytes.count
+    }
+
+    private init(low: UInt64, high: UInt64 = 0, count: Int) {
+        self.low = low
+        self.high = high
+        self.count = count
+    }
+
+    // The words are the names' bytes, little-endian; a test packs each name and compares.
+    static var close: PackedToken { PackedToken(low: 0x65_736F_6C63, count: 5) }
+    static var keepAlive: PackedToken { PackedToken(low: 0x696C_612D_7065_656B, high: 0x6576, count: 10) }
+    static var upgrade: PackedToken { PackedToken(low: 0x65_6461_7267_7075, count: 7) }
+    static var te: PackedToken { PackedToken(low: 0x6574, count: 2) }
+    static var trailers: PackedToken { PackedToken(low: 0x7372_656C_6961_7274, count: 8) }
+    static var chunked: PackedToken { PackedToken(low: 0x64_656B_6E75_6863, count: 7) }
+    static var websocket: PackedToken { PackedToken(low: 0x656B_636F_7362_6577, high: 0x74, count: 9) }
+    static var hundredContinue: PackedToken { PackedToken(low: 0x746E_6F63_2D30_3031, high: 0x6575_6E69, count: 12) }
+    static var thirteen: PackedToken { PackedToken(low: 0x3331, count: 2) }
+    static var http: PackedToken { PackedToken(low: 0x2F_2F3A_7074_7468, count: 7) }
+    static var https: PackedToken { PackedToken(low: 0x2F2F_3A73_7074_7468, count: 8) }
+    static var timeout: PackedToken { PackedToken(low: 0x74_756F_656D_6974, count: 7) }
+    static var contentEncoding: PackedToken { PackedToken(low: 0x2D74_6E65_746E_6F63, high: 0x676E_6964_6F63_6E65, count: 16) }
+    static var contentRange: PackedToken { PackedToken(low: 0x2D74_6E65_746E_6F63, high: 0x65_676E_6172, count: 13) }
+    static var range: PackedToken { PackedToken(low: 0x65_676E_6172, count: 5) }
+    static var pragma: PackedToken { PackedToken(low: 0x616D_6761_7270, count: 6) }
+}

@@ -1,0 +1,75 @@
+package import Containers
+package import HTTP
+
+/// Writes response heads for clients in normal form: status line, the remaining fields, the additions, Date, one
+/// framing field, Connection.
+package enum ResponseEncoder {
+    /// Tailroom with which `append` surely succeeds.
+    package static func bytesNeeded(head: borrowing ResponseHead, additions: Span<UInt8>) -> Int {
+        head.byteCount &+ head.fields.count &+ additions.count &+ HeadWriter.fixedBytes
+    }
+
+    /// Appends the head to `buffer`. False, and nothing appended, when `bytesNeeded` is more than the tailroom.
+    ///
+    /// - Parameters:
+    ///   - bytes: what `head` was parsed from.
+    ///   - additions: whole lines, `Name: value CRLF` each.
+    ///   - framing: of the body as it will be sent; `none` of an answer to HEAD or a 304 forwards the length that the
+    ///     upstream declared.
+    ///   - clientMinorVersion: 0 or 1; chunks are impossible for 0.
+    ///   - date: an IMF-fixdate for a head that has no Date; empty to add none.
+    package static func append(
+        to buffer: inout Buffer, bytes: Span<UInt8>, head: borrowing ResponseHead, additions: Span<UInt8>,
+        framing: BodyFraming, connection: ConnectionOption, clientMinorVersion: UInt8, date: Span<UInt8>
+    ) throws(EncoderFailure) -> Bool {
+        if bytesNeeded(head: head, additions: additions) &+ date.count > buffer.tailroom { return false }
+        if framing == .chunked && clientMinorVersion == 0 { throw .impossibleFraming }
+        if framing == .untilClose && connection != .close { throw .impossibleFraming }
+        guard HeadWriter.areSafe(additions) else { throw .unsafeBytes }
+        appendStatusLine(to: &buffer, bytes, head)
+        HeadWriter.appendFields(head.fields, of: bytes, to: &buffer)
+        if additions.count > 0 { buffer.append(additions) }
+        if !head.hasDate && date.count > 0 {
+            buffer.append("Date: ")
+            buffer.append(date)
+            buffer.append("\r\n")
+        }
+        if framing == .none, let length = head.declaredLength {
+            HeadWriter.appendFraming(.length(length), to: &buffer)
+        } else {
+            HeadWriter.appendFraming(framing, to: &buffer)
+        }
+        switch connection {
+        case .keepAlive: if clientMinorVersion == 0 { buffer.append("Connection: keep-alive\r\n") }
+        case .close: buffer.append("Connection: close\r\n")
+        case .upgrade: buffer.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
+        }
+        buffer.append("\r\n")
+        return true
+    }
+
+    /// Appends an interim response (1xx other than 101) as it is relayed: no framing, no Connection, no Date.
+    /// False, and nothing appended, when the tailroom does not suffice.
+    package static func appendInterim(
+        to buffer: inout Buffer, bytes: Span<UInt8>, head: borrowing ResponseHead
+    ) -> Bool {
+        if head.byteCount &+ head.fields.count &+ HeadWriter.fixedBytes > buffer.tailroom { return false }
+        appendStatusLine(to: &buffer, bytes, head)
+        HeadWriter.appendFields(head.fields, of: bytes, to: &buffer)
+        buffer.append("\r\n")
+        return true
+    }
+
+    /// RFC 9112 section 4: the SP before the reason stays when the reason is empty.
+    private static func appendStatusLine(to buffer: inout Buffer, _ bytes: Span<UInt8>, _ head: borrowing ResponseHead) {
+        if head.status == 200 {
+            buffer.append("HTTP/1.1 200 ")
+        } else {
+            buffer.append("HTTP/1.1 ")
+            buffer.append(decimal: head.status)
+            buffer.append(0x20)
+        }
+        buffer.append(bytes.extracting(head.reason.range))
+        buffer.append("\r\n")
+    }
+}

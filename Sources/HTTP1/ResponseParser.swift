@@ -1,0 +1,57 @@
+import Containers
+package import HTTP
+
+/// Parses response heads of upstreams (RFC 9112 sections 4 to 6), as strictly as request heads.
+///
+///     status line ─▶ field line* ─▶ CRLF ─▶ framing, connection, switch
+///
+/// Stateless like `RequestParser`. No empty lines are skipped: bytes between two responses belong to neither.
+package struct ResponseParser: Sendable {
+    package let limits: ResponseLimits
+
+    package init(limits: ResponseLimits = ResponseLimits()) {
+        self.limits = limits
+    }
+
+    /// Parses the head at the beginning of `bytes`, the answer to a request with `requestMethod`.
+    ///
+    /// Returns true when the head is complete (`head.byteCount` bytes belong to it), false when more bytes are
+    /// needed. Throws when the bytes at hand cannot become a response that may be forwarded. A head with status
+    /// 100 to 199 is an interim one, and after it the next head follows; 101 is for the caller to compare with
+    /// what was asked for.
+    package func parse(
+        _ bytes: Span<UInt8>, requestMethod: Method, into head: inout ResponseHead
+    ) throws(ResponseFailure) -> Bool {
+        head.reset()
+        let readable = bytes.extracting(first: limits.headBytes)
+        var cursor = 0
+        var fields = ResponseFields()
+        if try StatusLine.parse(readable, &cursor, into: &head), try parseFields(readable, &cursor, &fields, into: &head) {
+            fields.finish(bytes, requestMethod, &head)
+            head.byteCount = cursor
+            return true
+        }
+        if bytes.count >= limits.headBytes { throw ResponseFailure(.responseHeadersTooLarge) }
+        return false
+    }
+
+    private func parseFields(
+        _ bytes: Span<UInt8>, _ cursor: inout Int, _ fields: inout ResponseFields, into head: inout ResponseHead
+    ) throws(ResponseFailure) -> Bool {
+        var line = FieldLine(name: .empty, value: .empty, known: .other)
+        while true {
+            switch FieldLineScanner.scan(bytes, &cursor, limit: limits.headBytes, into: &line) {
+            case .line:
+                if head.fields.count >= limits.fields { throw ResponseFailure(.responseHeadersTooLarge) }
+                // Names with `_` are a danger to upstreams that read them, not to clients.
+                line.isRemoved = false
+                if line.known != .other { try fields.note(&line, bytes, &head) }
+                head.fields.append(line)
+            case .end: return true
+            case .incomplete: return false
+            case .invalid: throw ResponseFailure(.responseInvalid)
+            case .tooLong: throw ResponseFailure(.responseHeadersTooLarge)
+            }
+        }
+    }
+}
