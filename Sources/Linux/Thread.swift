@@ -23,6 +23,11 @@ package struct Thread: ~Copyable, Sendable {
         _ = cl_join_thread(handle)
     }
 
+    /// Ties the calling thread to one CPU of its affinity mask: the one at `index`, counted round.
+    package static func pin(toCPU index: Int) {
+        _ = cl_pin_thread(Int32(truncatingIfNeeded: index & 0xFFFF))
+    }
+
     private final class Body: Sendable {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }

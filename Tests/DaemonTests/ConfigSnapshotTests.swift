@@ -4,16 +4,7 @@ import Testing
 @testable import Daemon
 
 @Suite struct ConfigSnapshotTests {
-    static var sample: ConfigSnapshot {
-        var snapshot = ConfigSnapshot(
-            path: "/etc/martlet/martlet.yaml",
-            files: [
-                .init(path: "/etc/martlet/martlet.yaml", contents: Array("listen: :80\n".utf8)),
-                .init(path: "/run/secrets/a", contents: []), .init(path: "/run/secrets/b", contents: nil),
-            ], patterns: ["routes.d/*.yaml": ["a.yaml", "b.yaml"], "none": []])
-        snapshot.generation = 17
-        return snapshot
-    }
+    static let sample = ConfigSnapshot(generation: 17, record: Array("listen: :80\n".utf8))
 
     @Test("a snapshot survives the way through a sealed memory file")
     func memoryFile() throws {

@@ -26,26 +26,30 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
     private let loader: any ConfigurationLoading
     private let signals: SignalDescriptor
     private let supervisor: Int32?
+    /// nil: there is no file to read again.
+    private let configPath: String?
     private let log: Logger
     private var phase = Phase.serving
     private var listeners = ListenerSet()
     private var config = GatewayConfig()
-    private var snapshot = ConfigSnapshot(path: "", files: [])
+    private var snapshot = ConfigSnapshot(record: [])
     private let applyLog: (LogConfig) -> Void
 
     /// - Parameters:
     ///   - signals: made before any other thread was.
     ///   - supervisor: its pid; nil: there is none.
+    ///   - configPath: what a reload reads; nil: the configuration came without a file.
     ///   - applyLog: told the `log` settings of each configuration that comes into force.
     init(
         engine: Engine, binder: consuming Binder, loader: any ConfigurationLoading, signals: consuming SignalDescriptor,
-        supervisor: Int32?, log: Logger, applyLog: @escaping (LogConfig) -> Void
+        supervisor: Int32?, configPath: String?, log: Logger, applyLog: @escaping (LogConfig) -> Void
     ) {
         self.engine = engine
         self.binder = binder
         self.loader = loader
         self.signals = signals
         self.supervisor = supervisor
+        self.configPath = configPath
         self.log = log
         self.applyLog = applyLog
     }
@@ -143,7 +147,7 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
         guard case .serving = phase else { return }
         let began = Clock.monotonic
         let loaded: LoadedConfiguration
-        switch snapshot.path.isEmpty ? loader.load(snapshot) : loader.load(path: snapshot.path) {
+        switch configPath.map(loader.load(path:)) ?? loader.load(snapshot) {
         case .loaded(let configuration):
             loaded = configuration
         case .rejected(let problems):
