@@ -1,0 +1,136 @@
+import Containers
+import HTTP
+
+extension AccessLogFormat {
+    /// One JSON object. Members that say nothing (no query, no upstream, no failure) are left out.
+    func appendJSON(
+        _ record: borrowing ExchangeRecord, _ texts: borrowing ExchangeTexts, clock: inout LogClock,
+        to buffer: inout Buffer
+    ) {
+        buffer.append("{\"time\":\"")
+        clock.appendISO(seconds: record.startSeconds, nanoseconds: record.startNanoseconds, to: &buffer)
+        buffer.append("\",\"request_id\":\"")
+        LogText.append(texts.requestID, .json, limit: TextLine.nameLimit, to: &buffer)
+        buffer.append("\",\"client\":\"")
+        TextLine.appendAddress(record.client, to: &buffer)
+        buffer.append("\",\"client_port\":")
+        buffer.append(decimal: Int(record.clientPort))
+        appendRequest(record, texts, to: &buffer)
+        buffer.append(",\"status\":")
+        buffer.append(decimal: record.status)
+        buffer.append(",\"bytes_in\":")
+        buffer.append(decimal: record.totalReceived)
+        buffer.append(",\"bytes_out\":")
+        buffer.append(decimal: record.totalSent)
+        buffer.append(",\"total_ms\":")
+        Self.append(milliseconds: record.total, to: &buffer)
+        if !texts.route.isEmpty {
+            buffer.append(",\"route\":\"")
+            LogText.append(texts.route, .json, limit: TextLine.nameLimit, to: &buffer)
+            buffer.append(0x22)
+        }
+        if !texts.upstream.isEmpty { appendUpstream(record, texts, to: &buffer) }
+        appendRest(record, texts, to: &buffer)
+        buffer.append(0x7D)
+    }
+
+    private func appendRequest(
+        _ record: borrowing ExchangeRecord, _ texts: borrowing ExchangeTexts, to buffer: inout Buffer
+    ) {
+        if record.method.isEmpty {
+            // A head that could not be read: what stands in its first line says most.
+            buffer.append(",\"request_line\":\"")
+            redaction.appendTarget(FieldLookup.startLine(of: texts.head), .json, to: &buffer)
+            buffer.append(0x22)
+            return
+        }
+        buffer.append(",\"method\":\"")
+        LogText.append(texts.head.part(record.method), .json, limit: TextLine.nameLimit, to: &buffer)
+        buffer.append("\",\"host\":\"")
+        LogText.append(texts.head.part(record.authority), .json, limit: TextLine.nameLimit, to: &buffer)
+        buffer.append("\",\"path\":\"")
+        LogText.append(texts.head.part(record.path), .json, to: &buffer)
+        if let query = record.query {
+            buffer.append("\",\"query\":\"")
+            redaction.appendQuery(texts.head.part(query), .json, limit: LogText.valueLimit, to: &buffer)
+        }
+        buffer.append(record.minorVersion == 0 ? "\",\"protocol\":\"HTTP/1.0\"" : "\",\"protocol\":\"HTTP/1.1\"")
+    }
+
+    private func appendUpstream(
+        _ record: borrowing ExchangeRecord, _ texts: borrowing ExchangeTexts, to buffer: inout Buffer
+    ) {
+        buffer.append(",\"upstream\":\"")
+        LogText.append(texts.upstream, .json, limit: TextLine.nameLimit, to: &buffer)
+        buffer.append(0x22)
+        if !texts.endpoint.isEmpty {
+            buffer.append(",\"endpoint\":\"")
+            LogText.append(texts.endpoint, .json, limit: TextLine.nameLimit, to: &buffer)
+            buffer.append(0x22)
+        }
+        if record.upstreamStatus != 0 {
+            buffer.append(",\"upstream_status\":")
+            buffer.append(decimal: record.upstreamStatus)
+        }
+        buffer.append(",\"attempts\":")
+        buffer.append(decimal: record.attempts)
+        buffer.append(record.isReused ? ",\"reused\":true" : ",\"reused\":false")
+        if record.queue >= 0 {
+            buffer.append(",\"queue_ms\":")
+            Self.append(milliseconds: record.queue, to: &buffer)
+        }
+        if record.connect >= 0 {
+            buffer.append(",\"connect_ms\":")
+            Self.append(milliseconds: record.connect, to: &buffer)
+        }
+        if record.firstByte >= 0 {
+            buffer.append(",\"first_byte_ms\":")
+            Self.append(milliseconds: record.firstByte, to: &buffer)
+        }
+    }
+
+    private func appendRest(
+        _ record: borrowing ExchangeRecord, _ texts: borrowing ExchangeTexts, to buffer: inout Buffer
+    ) {
+        if record.code != .none {
+            buffer.append(",\"reason\":\"")
+            buffer.append(record.code.row.name)
+            buffer.append(0x22)
+        }
+        if !texts.identity.isEmpty {
+            buffer.append(",\"identity\":\"")
+            LogText.append(texts.identity, .json, limit: TextLine.nameLimit, to: &buffer)
+            buffer.append(0x22)
+        }
+        if !record.userAgent.isEmpty {
+            buffer.append(",\"user_agent\":\"")
+            LogText.append(texts.head.part(record.userAgent), .json, to: &buffer)
+            buffer.append(0x22)
+        }
+        if !record.referer.isEmpty {
+            buffer.append(",\"referer\":\"")
+            redaction.appendTarget(texts.head.part(record.referer), .json, to: &buffer)
+            buffer.append(0x22)
+        }
+    }
+
+    /// Appends nanoseconds as milliseconds with three decimals.
+    private static func append(milliseconds nanoseconds: Int64, to buffer: inout Buffer) {
+        let microseconds = Int(max(0, nanoseconds)) / 1000
+        buffer.append(decimal: microseconds / 1000)
+        buffer.append(0x2E)
+        DecimalDigits.append(microseconds % 1000, count: 3, to: &buffer)
+    }
+}
+
+enum DecimalDigits {
+    /// Appends the last `count` decimal digits of a number that is not negative, with leading zeros.
+    static func append(_ value: Int, count: Int, to buffer: inout Buffer) {
+        var divisor = 1
+        for _ in 1..<max(count, 1) { divisor &*= 10 }
+        while divisor > 0 {
+            buffer.append(0x30 &+ UInt8(truncatingIfNeeded: value / divisor % 10))
+            divisor /= 10
+        }
+    }
+}
