@@ -1,0 +1,51 @@
+import Digest
+import HTTP
+
+/// The proof of a WebSocket handshake (RFC 6455 section 4.2.2).
+package enum WebSocketHandshake {
+    /// Bytes of `Sec-WebSocket-Accept`.
+    package static let acceptByteCount = 28
+
+    /// The value of `Sec-WebSocket-Accept` that belongs to a key.
+    package static func accept(for key: Span<UInt8>) -> InlineArray<28, UInt8> {
+        var text: [UInt8] = []
+        text.reserveCapacity(key.count + guid.count)
+        for index in 0..<key.count { text.append(key[index]) }
+        for index in guid.indices { text.append(guid[index]) }
+        let digest = SHA1.digest(text.span)
+        var accept = InlineArray<28, UInt8>(repeating: 0x3D)
+        var at = 0
+        for group in stride(from: 0, to: 20, by: 3) {
+            let second = group + 1 < 20 ? digest[group + 1] : 0
+            let third = group + 2 < 20 ? digest[group + 2] : 0
+            let word = UInt32(digest[group]) << 16 | UInt32(second) << 8 | UInt32(third)
+            for shift in [18, 12, 6, 0] as [UInt32] where at < 27 {
+                accept[at] = base64Digit(UInt8(truncatingIfNeeded: word >> shift & 63))
+                at += 1
+            }
+        }
+        return accept
+    }
+
+    /// Whether a 101's `Sec-WebSocket-Accept` belongs to the key that was sent.
+    package static func isAccepted(_ accept: Span<UInt8>, for key: Span<UInt8>) -> Bool {
+        let expected = Self.accept(for: key)
+        return ByteClass.equals(accept, expected.span)
+    }
+
+    /// `258EAFA5-E914-47DA-95CA-C5AB0DC85B11` (RFC 6455 section 1.3).
+    private static let guid: InlineArray<36, UInt8> = [
+        0x32, 0x35, 0x38, 0x45, 0x41, 0x46, 0x41, 0x35, 0x2D, 0x45, 0x39, 0x31, 0x34, 0x2D, 0x34, 0x37, 0x44, 0x41,
+        0x2D, 0x39, 0x35, 0x43, 0x41, 0x2D, 0x43, 0x35, 0x41, 0x42, 0x30, 0x44, 0x43, 0x38, 0x35, 0x42, 0x31, 0x31,
+    ]
+
+    private static func base64Digit(_ value: UInt8) -> UInt8 {
+        switch value {
+        case 0..<26: 0x41 + value
+        case 26..<52: 0x61 + value - 26
+        case 52..<62: 0x30 + value - 52
+        case 62: 0x2B
+        default: 0x2F
+        }
+    }
+}
