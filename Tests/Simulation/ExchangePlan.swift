@@ -1,0 +1,139 @@
+import Containers
+
+/// What a client asks for in one exchange and what the origin does with it: drawn before the exchange begins, so that both
+/// ends and the shadow model know it by its nonce.
+package struct ExchangePlan: Sendable {
+    package enum Framing: Sendable, Equatable {
+        case none
+        case length(Int)
+        case chunked(Int)
+        case untilClose(Int)
+
+        package var count: Int {
+            switch self {
+            case .none: 0
+            case .length(let count), .chunked(let count), .untilClose(let count): count
+            }
+        }
+    }
+
+    /// What a client does wrong.
+    package enum ClientDefect: Sendable, Equatable {
+        /// Gone after so many bytes of the request, by a reset or an end.
+        case abortsSending(after: Int, resets: Bool)
+        /// Gone after so many bytes of the answer.
+        case abortsReceiving(after: Int, resets: Bool)
+        /// Number of a malformed head.
+        case malformed(Int)
+    }
+
+    /// What an origin does wrong.
+    package enum OriginDefect: Sendable, Equatable {
+        /// Ends in the middle of the answer; the number is thousandths of it.
+        case truncates(Int)
+        case resets(Int)
+        /// Number of a malformed answer.
+        case malformed(Int)
+        /// Bytes behind the answer that nobody asked for.
+        case extraBytes
+        case stalls
+        /// Closes behind the answer, with or without having said so.
+        case closes(announced: Bool)
+    }
+
+    /// Sixteen lower-case letters and digits, unlike any other.
+    package let nonce: String
+    package var method = "GET"
+    package var requestBody = Framing.none
+    package var expectsContinue = false
+    package var wantsClose = false
+    package var sendsSlowly = false
+    package var status = 200
+    package var responseBody = Framing.length(0)
+    package var interims = 0
+    package var answersEarly = false
+    package var answersSlowly = false
+    /// Time the origin thinks.
+    package var thinks: Int64 = 0
+    package var fillerCount = 0
+    package var clientDefect: ClientDefect?
+    package var originDefect: OriginDefect?
+    /// For cuts of chunks and the like.
+    package var cutSeed: UInt64 = 0
+
+    /// GET, HEAD, PUT, DELETE, OPTIONS: a gateway may send it twice (RFC 9110 section 9.2.2).
+    package var isIdempotent: Bool { method != "POST" }
+    /// Whether the answer has content on the wire.
+    package var answerHasBody: Bool { method != "HEAD" && status != 204 && status != 304 }
+
+    package init(nonce: String) { self.nonce = nonce }
+}
+
+extension ExchangePlan {
+    /// Draws a plan. The world's faults say what goes wrong.
+    package static func draw(number: Int, network: SimulatedNetwork) -> ExchangePlan {
+        var random = network.random
+        let tail = String(random.next() & 0xFF_FFFF_FFFF, radix: 36)
+        let head = "n\(number)x"
+        let filler = String(repeating: "0", count: 32)
+        var plan = ExchangePlan(nonce: String((head + tail + filler).prefix(16)))
+        plan.cutSeed = random.next()
+        plan.method = ["GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE", "OPTIONS"][random.below(9)]
+        if plan.method == "POST" || plan.method == "PUT" {
+            let count = size(&random)
+            plan.requestBody = random.below(2) == 0 ? .length(count) : .chunked(count)
+            plan.expectsContinue = count > 0 && random.below(8) == 0
+        }
+        plan.wantsClose = random.below(12) == 0
+        plan.status = [200, 200, 200, 200, 201, 204, 304, 404, 500][random.below(9)]
+        let count = size(&random)
+        plan.responseBody = random.below(3) == 0 ? .chunked(count) : .length(count)
+        plan.thinks = random.below(3) == 0 ? Int64(random.below(40_000_000)) : 0
+        plan.fillerCount = random.below(10) == 0 ? random.below(3_000) : random.below(60)
+        network.random = random
+        plan.drawFaults(network)
+        return plan
+    }
+
+    private mutating func drawFaults(_ network: SimulatedNetwork) {
+        if network.decides(.clientSlowBody), requestBody.count > 0 { sendsSlowly = true }
+        if network.decides(.originInterim) { interims = 1 + network.random.below(3) }
+        if network.decides(.originSlowAnswer) { answersSlowly = true }
+        if network.decides(.originUntilClose), answerHasBody { responseBody = .untilClose(responseBody.count) }
+        if network.decides(.originEarlyAnswer), requestBody.count > 0, !expectsContinue { answersEarly = true }
+        if network.decides(.clientMalformed) {
+            clientDefect = .malformed(network.random.below(RequestWriter.malformedCount))
+            method = "POST"
+            requestBody = .none
+            expectsContinue = false
+        } else if network.decides(.clientAborts) {
+            let resets = network.random.below(2) == 0
+            clientDefect =
+                network.random.below(2) == 0
+                ? .abortsSending(after: network.random.below(300 + requestBody.count), resets: resets)
+                : .abortsReceiving(after: network.random.below(200 + responseBody.count), resets: resets)
+        }
+        if network.decides(.originTruncates) { originDefect = .truncates(network.random.below(1_000)) }
+        if network.decides(.originResets) { originDefect = .resets(network.random.below(1_000)) }
+        if network.decides(.originMalformed) {
+            originDefect = .malformed(network.random.below(ResponseWriter.malformedCount))
+        }
+        if network.decides(.originStalls) { originDefect = .stalls }
+        if network.decides(.originExtraBytes) { originDefect = .extraBytes }
+        if network.decides(.originClosesAfterAnswer) {
+            originDefect = .closes(announced: network.random.below(2) == 0)
+        }
+    }
+
+    /// Sizes around the borders of buffers and windows, and between.
+    private static func size(_ random: inout RandomSource) -> Int {
+        switch random.below(10) {
+        case 0: 0
+        case 1: 1
+        case 2..<7: random.below(3_000)
+        case 7: 16_384 - 70 + random.below(140)
+        case 8: random.below(40_000)
+        default: random.below(300_000)
+        }
+    }
+}

@@ -1,0 +1,227 @@
+import Containers
+package import Net
+
+/// A service behind the gateway: reads requests strictly, answers as each exchange's plan says.
+package final class FakeOrigin: SimulatedService {
+    package let address: SocketAddress
+    private let network: SimulatedNetwork
+    private let shadow: ShadowModel
+
+    package init(address: SocketAddress, network: SimulatedNetwork, shadow: ShadowModel) {
+        self.address = address
+        self.network = network
+        self.shadow = shadow
+    }
+
+    package func accept(_ connection: SimulatedConnection) -> any SimulatedPeer {
+        OriginSession(connection: connection, network: network, shadow: shadow)
+    }
+}
+
+/// One connection of an origin.
+///
+///     idle ─head─▶ reading ─end─▶ thinking ─▶ answering ─▶ idle
+///                     └── early answer ──────────┘            any ─ defect ─▶ gone
+private final class OriginSession: SimulatedPeer {
+    private unowned let connection: SimulatedConnection
+    private unowned let network: SimulatedNetwork
+    private unowned let shadow: ShadowModel
+    private var reader = StrictReader(isResponse: false)
+    private var exchange: ShadowModel.Exchange?
+    private var expected: [UInt8] = []
+    private var received = 0
+    private var isRequestComplete = false
+    private var isAnswerComplete = false
+    private var isGone = false
+    /// Counts exchanges, so that a timer of an earlier one does nothing.
+    private var generation = 0
+
+    init(connection: SimulatedConnection, network: SimulatedNetwork, shadow: ShadowModel) {
+        self.connection = connection
+        self.network = network
+        self.shadow = shadow
+    }
+
+    func connected(_ connection: SimulatedConnection) {
+        if network.happens(.originSlowReader) {
+            connection.pace = .slowly(bytes: 500 + network.random.below(20_000), every: 2_000_000)
+        }
+    }
+
+    func refused(_ connection: SimulatedConnection) {}
+
+    func received(_ connection: SimulatedConnection, _ bytes: [UInt8]) {
+        guard !isGone else { return }
+        reader.feed(bytes)
+        while !isGone, let event = reader.next(method: "") { handle(event) }
+    }
+
+    private func handle(_ event: StrictReader.Event) {
+        switch event {
+        case .head(let head): begin(head)
+        case .body(let bytes):
+            if !Payload.stands(bytes, at: received, in: expected) {
+                network.violate("\(exchange?.plan.nonce ?? "?"): wrong bytes in a request body at \(received)")
+            }
+            received += bytes.count
+        case .end:
+            guard let exchange else { return }
+            isRequestComplete = true
+            shadow.originReachedEnd(exchange, received: received)
+            if !exchange.plan.answersEarly { think() } else { finishExchange() }
+        case .malformed(let reason):
+            network.violate("\(exchange?.plan.nonce ?? "?"): the gateway sent a malformed request: \(reason)")
+            isGone = true
+            connection.reset()
+        }
+    }
+
+    private func begin(_ head: StrictHead) {
+        if let exchange, !(isRequestComplete && isAnswerComplete) {
+            network.violate("\(exchange.plan.nonce): another request on its connection before it ended")
+        }
+        generation += 1
+        received = 0
+        isRequestComplete = false
+        isAnswerComplete = false
+        let nonce = String(head.startLine.split(separator: " ").dropFirst().first?.dropFirst(3).prefix(16) ?? "")
+        guard let seen = shadow.origin(sees: nonce, head: head) else {
+            isGone = true
+            connection.reset()
+            return
+        }
+        exchange = seen
+        network.note { "origin sees \(nonce) on \(connection.number)" }
+        expected = Payload.bytes(nonce, .request, count: seen.plan.requestBody.count)
+        if head.values("expect") == ["100-continue"] {
+            connection.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+        }
+        if seen.plan.answersEarly {
+            network.inflicts(.originEarlyAnswer)
+            seen.taints.append("early answer")
+            think()
+        }
+    }
+
+    // MARK: Answers
+
+    private func think() {
+        guard let plan = exchange?.plan else { return }
+        if plan.originDefect == .stalls {
+            exchange?.taints.append("stalled")
+            network.inflicts(.originStalls)
+            network.extendExcuse()
+            return
+        }
+        for _ in 0..<plan.interims {
+            network.inflicts(.originInterim)
+            connection.write(ResponseWriter.interim(plan))
+        }
+        let current = generation
+        if plan.thinks == 0 {
+            answer()
+        } else {
+            network.after(plan.thinks) { [self] in if generation == current, !isGone { answer() } }
+        }
+    }
+
+    private func answer() {
+        guard let exchange else { return }
+        let plan = exchange.plan
+        var bytes = ResponseWriter.answer(plan)
+        switch plan.originDefect {
+        case .malformed:
+            network.inflicts(.originMalformed)
+            exchange.taints.append("malformed answer")
+            write(bytes, slowly: false) { $0.leave(byReset: false) }
+        case .truncates(let thousandths), .resets(let thousandths):
+            let isReset = plan.originDefect == .resets(thousandths)
+            network.inflicts(isReset ? .originResets : .originTruncates)
+            let kept = bytes.count * thousandths / 1_000
+            let headCount = bytes.count - plan.responseBody.count
+            // What ends with the connection does not show a missing end; a reset always does.
+            exchange.taints.append(isReset || !isUntilClose(plan) || kept < headCount ? "cut answer" : "short answer")
+            bytes.removeLast(bytes.count - kept)
+            write(bytes, slowly: false) { $0.leave(byReset: isReset) }
+        case .extraBytes, .closes, .stalls, nil:
+            write(bytes, slowly: plan.answersSlowly) { $0.answered() }
+        }
+    }
+
+    private func isUntilClose(_ plan: ExchangePlan) -> Bool {
+        if case .untilClose = plan.responseBody { return true }
+        return false
+    }
+
+    /// Writes at once, or in pieces over a second at most.
+    private func write(_ bytes: [UInt8], slowly: Bool, then: @escaping (OriginSession) -> Void) {
+        guard slowly, bytes.count > 1 else {
+            connection.write(bytes)
+            then(self)
+            return
+        }
+        network.inflicts(.originSlowAnswer)
+        let piece = max(1, bytes.count / (2 + network.random.below(20)))
+        let current = generation
+        func step(_ at: Int) {
+            guard generation == current, !isGone else { return }
+            let end = min(bytes.count, at + piece)
+            connection.write(Array(bytes[at..<end]))
+            if end == bytes.count {
+                then(self)
+            } else {
+                network.after(Int64(network.random.below(40_000_000))) { step(end) }
+            }
+        }
+        step(0)
+    }
+
+    private func answered() {
+        guard let exchange else { return }
+        isAnswerComplete = true
+        if case .untilClose = exchange.plan.responseBody, exchange.plan.answerHasBody {
+            network.inflicts(.originUntilClose)
+            leave(byReset: false)
+            return
+        }
+        switch exchange.plan.originDefect {
+        case .closes(let announced):
+            network.inflicts(.originClosesAfterAnswer)
+            if announced { exchange.taints.append("closed as announced") }
+            leave(byReset: false)
+        case .extraBytes:
+            // Only bytes that are there together with the answer's end can be told from an answer.
+            if connection.writeBehindLast(ResponseWriter.extra) { network.inflicts(.originExtraBytes) }
+            finishExchange()
+        default:
+            finishExchange()
+        }
+    }
+
+    private func finishExchange() {
+        guard isRequestComplete, isAnswerComplete else { return }
+        let current = generation
+        guard network.decides(.originClosesIdle) else { return }
+        network.after(Int64(network.random.below(400)) * 1_000_000) { [self] in
+            guard generation == current, !isGone, !reader.isInMessage else { return }
+            network.inflicts(.originClosesIdle)
+            leave(byReset: network.random.below(4) == 0)
+        }
+    }
+
+    private func leave(byReset: Bool) {
+        isGone = true
+        if byReset { connection.reset() } else { connection.close() }
+    }
+
+    // MARK: Ends
+
+    func ended(_ connection: SimulatedConnection) {
+        guard !isGone else { return }
+        // The gateway leaves: in the middle of a request it had better say so by not ending it properly.
+        isGone = true
+        connection.close()
+    }
+
+    func wasReset(_ connection: SimulatedConnection) { isGone = true }
+}

@@ -1,0 +1,86 @@
+/// What the simulated world does to the gateway. Each kind is counted when it really happened.
+package enum FaultKind: String, CaseIterable, Sendable {
+    // The network and the kernel; harmless to a correct gateway.
+    /// A segment is cut at any byte.
+    case partialRead
+    /// The kernel takes a part of what was sent.
+    case partialWrite
+    /// A segment is late.
+    case delay
+    /// Events of different sockets come in another order.
+    case reorder
+    /// A ready socket is reported one turn later.
+    case heldBackEvent
+    /// Time passes before the events are taken, so that many come in one turn.
+    case batch
+    case spuriousWake
+    /// The wall clock is set.
+    case wallClockStep
+    /// Many clients connect in one instant.
+    case acceptBurst
+    /// Accepting fails for a while, as when descriptors run out.
+    case acceptPause
+
+    // The network and the kernel; exchanges may be lost, but visibly.
+    case networkReset
+    /// A reset throws away bytes that were not read yet.
+    case lostOnReset
+    case connectThrown
+    case connectRefused
+    case connectHangs
+    /// The worker stood still for up to some seconds.
+    case stall
+    /// An idle connection was quiet when it was asked and its end arrives just after.
+    case closeAfterQuiet
+
+    // Clients.
+    case clientPipelines
+    case clientSlowBody
+    case clientSlowReader
+    case clientHalfCloses
+    case clientAborts
+    case clientMalformed
+
+    // Origins.
+    case originInterim
+    case originUntilClose
+    case originSlowAnswer
+    case originSlowReader
+    case originEarlyAnswer
+    case originExtraBytes
+    case originTruncates
+    case originMalformed
+    case originResets
+    case originStalls
+    case originClosesAfterAnswer
+    case originClosesIdle
+
+    /// Whether a correct gateway may fail an exchange because of it. In a seed without any of these every exchange must
+    /// succeed.
+    package var isLossy: Bool {
+        switch self {
+        case .partialRead, .partialWrite, .delay, .reorder, .heldBackEvent, .batch, .spuriousWake, .wallClockStep,
+            .acceptBurst, .acceptPause, .clientPipelines, .clientSlowBody, .clientSlowReader, .clientHalfCloses,
+            .originInterim, .originUntilClose, .originSlowAnswer, .originSlowReader:
+            false
+        case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .closeAfterQuiet,
+            .clientAborts, .clientMalformed, .originEarlyAnswer, .originExtraBytes, .originTruncates, .originMalformed,
+            .originResets, .originStalls, .originClosesAfterAnswer, .originClosesIdle:
+            true
+        }
+    }
+
+    /// Whether the fault hits exchanges that the world cannot name (a connection nobody uses yet, all of them): those that
+    /// lived at that time are excused. The other lossy faults mark their own exchange.
+    package var excusesOthers: Bool {
+        switch self {
+        case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .closeAfterQuiet,
+            .originClosesAfterAnswer, .originClosesIdle, .originExtraBytes:
+            true
+        default:
+            false
+        }
+    }
+
+    var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+}

@@ -1,0 +1,171 @@
+package import Containers
+
+/// What must hold, kept beside the world: every request has exactly one answer or one failure that a fault explains, and
+/// no byte of one exchange is ever seen in another.
+package final class ShadowModel {
+    package enum Outcome: Sendable, Equatable {
+        /// The origin's own answer, complete.
+        case origin(status: Int)
+        /// An answer that the gateway made, with the code in its body.
+        case local(status: Int, code: String)
+        /// The connection ended without a complete answer.
+        case cut
+        /// The client never sent all of it and left.
+        case gaveUp
+    }
+
+    package final class Exchange {
+        package let plan: ExchangePlan
+        package let startedAt: Instant
+        package fileprivate(set) var outcome: Outcome?
+        package fileprivate(set) var endedAt = Instant.never
+        /// What went wrong with this very exchange.
+        package var taints: [String] = []
+        /// The client's last byte is on its way.
+        package var isFullySent = false
+        /// Times that an origin read its head, and its end.
+        package var headsAtOrigin = 0
+        package var endsAtOrigin = 0
+        package var connection = 0
+
+        init(plan: ExchangePlan, startedAt: Instant) {
+            self.plan = plan
+            self.startedAt = startedAt
+        }
+    }
+
+    /// An exchange may suffer from a fault that struck this long before it began (a queue, an endpoint set aside).
+    private static let excuseSlack: Int64 = 6_000_000_000
+
+    private let network: SimulatedNetwork
+    private var byNonce: [String: Exchange] = [:]
+    package private(set) var exchanges: [Exchange] = []
+    package private(set) var answered = 0
+    package private(set) var answeredLocally = 0
+    package private(set) var cut = 0
+    /// Local answers by their code.
+    package private(set) var codes: [String: Int] = [:]
+
+    package init(network: SimulatedNetwork) { self.network = network }
+
+    private func violate(_ exchange: Exchange, _ text: String) {
+        network.violate("\(exchange.plan.nonce): \(text) \(exchange.taints)")
+    }
+
+    // MARK: The client's side
+
+    package func begin(_ plan: ExchangePlan, connection: Int) -> Exchange {
+        let exchange = Exchange(plan: plan, startedAt: network.now)
+        exchange.connection = connection
+        byNonce[plan.nonce] = exchange
+        exchanges.append(exchange)
+        return exchange
+    }
+
+    package func end(_ exchange: Exchange, _ outcome: Outcome) {
+        network.note { "\(exchange.plan.nonce) ended: \(outcome)" }
+        if let before = exchange.outcome {
+            violate(exchange, "ended twice: \(before), \(outcome)")
+            return
+        }
+        exchange.outcome = outcome
+        exchange.endedAt = network.now
+        switch outcome {
+        case .origin:
+            answered += 1
+            checkComplete(exchange)
+        case .local(let status, let code):
+            answeredLocally += 1
+            codes[code, default: 0] += 1
+            if status < 400 { violate(exchange, "a local answer with status \(status)") }
+            if !isExcused(exchange) { violate(exchange, "answered locally (\(status) \(code)) without a fault") }
+        case .cut:
+            cut += 1
+            if !isExcused(exchange) { violate(exchange, "cut without a fault") }
+        case .gaveUp:
+            if !isExcused(exchange) { violate(exchange, "given up without a reason") }
+        }
+    }
+
+    /// A complete answer that carries the origin's nonce.
+    private func checkComplete(_ exchange: Exchange) {
+        let plan = exchange.plan
+        if exchange.headsAtOrigin == 0 { violate(exchange, "an answer of an origin that saw no request") }
+        if !exchange.isFullySent, !plan.answersEarly { violate(exchange, "an answer before the request was sent") }
+        switch plan.originDefect {
+        case .malformed: violate(exchange, "a malformed answer looked complete")
+        case .stalls: violate(exchange, "an answer that was never given")
+        case .truncates, .resets:
+            if exchange.taints.contains("cut answer") { violate(exchange, "an incomplete answer looked complete") }
+        case .extraBytes, .closes, nil: break
+        }
+        if case .malformed = plan.clientDefect { violate(exchange, "a malformed request was answered by the origin") }
+    }
+
+    /// The gateway closes a connection that the client wanted to keep.
+    package func closed(behind exchange: Exchange) {
+        if !isExcused(exchange) { violate(exchange, "closed the client's connection without a reason") }
+    }
+
+    private func isExcused(_ exchange: Exchange) -> Bool {
+        !exchange.taints.isEmpty || network.lastExcuse >= exchange.startedAt.advanced(by: -Self.excuseSlack)
+    }
+
+    // MARK: The origin's side
+
+    /// An origin read a head. Nil when it names no exchange.
+    package func origin(sees nonce: String, head: StrictHead) -> Exchange? {
+        guard let exchange = byNonce[nonce] else {
+            network.violate("an origin sees a request that nobody sent: \(head.startLine)")
+            return nil
+        }
+        exchange.headsAtOrigin += 1
+        let plan = exchange.plan
+        if exchange.headsAtOrigin > 1, !plan.isIdempotent { violate(exchange, "a POST reached an origin twice") }
+        if exchange.headsAtOrigin > 2 { violate(exchange, "more than one retry") }
+        if case .malformed(let kind) = plan.clientDefect, kind != 7 {
+            violate(exchange, "a malformed head reached an origin")
+        }
+        if exchange.taints.contains("behind a malformed request") {
+            violate(exchange, "read behind a request that was refused")
+        }
+        if exchange.outcome != nil, exchange.outcome != .cut, exchange.outcome != .gaveUp, exchange.headsAtOrigin > 1 {
+            violate(exchange, "sent again after its end")
+        }
+        checkHead(exchange, head)
+        return exchange
+    }
+
+    /// The forwarding normal form.
+    private func checkHead(_ exchange: Exchange, _ head: StrictHead) {
+        let plan = exchange.plan
+        if !head.startLine.hasPrefix("\(plan.method) /x/\(plan.nonce)?fill=") || !head.startLine.hasSuffix(" HTTP/1.1")
+        {
+            violate(exchange, "request line \(head.startLine)")
+        }
+        if head.values("x-nonce") != [plan.nonce] { violate(exchange, "fields of another exchange") }
+        if head.values("host") != ["a.test"] { violate(exchange, "Host: \(head.values("host"))") }
+        if head.fields.first?.name != "host" { violate(exchange, "Host is not the first field") }
+        if !head.values("x-hop").isEmpty { violate(exchange, "a hop-by-hop field was passed on") }
+        if head.values("x-filler") != [String(repeating: "f", count: plan.fillerCount)] {
+            violate(exchange, "a field was changed")
+        }
+    }
+
+    /// An origin read a request to its end.
+    package func originReachedEnd(_ exchange: Exchange, received: Int) {
+        exchange.endsAtOrigin += 1
+        if received != exchange.plan.requestBody.count {
+            violate(exchange, "\(received) bytes of \(exchange.plan.requestBody.count) looked complete to the origin")
+        }
+        if !exchange.isFullySent { violate(exchange, "complete at the origin before it was sent") }
+        if case .malformed = exchange.plan.clientDefect { violate(exchange, "a malformed request looked complete") }
+    }
+
+    // MARK: The end
+
+    /// Every exchange must have ended.
+    package func finish() {
+        for exchange in exchanges where exchange.outcome == nil { violate(exchange, "neither answered nor failed") }
+    }
+}

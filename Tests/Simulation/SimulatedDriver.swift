@@ -1,0 +1,393 @@
+package import Containers
+package import EventLoop
+import Glibc
+package import Net
+
+/// The driver of the simulated world: virtual sockets, virtual time, seeded faults. What the gateway cannot tell from a
+/// kernel, a kernel may do; what a contract of `IODriver` forbids is reported as a violation.
+package struct SimulatedDriver: IODriver, ~Copyable {
+    /// Something that `next` looks at; what comes of it depends on what happened meanwhile.
+    private enum Job {
+        case wake
+        case accept(Int)
+        /// Connects, failures, room to write.
+        case progress(SocketID)
+        case read(SocketID)
+    }
+
+    private struct Listening {
+        let descriptor: Int32
+        let number: UInt32
+        var pausedUntil: Instant?
+        var isStopped = false
+    }
+
+    package let network: SimulatedNetwork
+    package private(set) var now: Instant
+    package var wallClockSeconds: Int64 { network.wallClockOffset + now.nanoseconds / 1_000_000_000 }
+    package var wallClockNanoseconds: Int64 { now.nanoseconds % 1_000_000_000 }
+    package var buffers = BufferPool()
+
+    private var slots: Slab<SimulatedConnection>
+    private var listening: [Listening] = []
+    private var jobs: [Job] = []
+    private var jobIndex = 0
+    private var turn = 0
+    /// A socket whose event this wait did not see.
+    private var heldBack = SocketID.none
+
+    package init(network: SimulatedNetwork, connections: Int) {
+        self.network = network
+        now = network.now
+        slots = Slab(limit: connections)
+    }
+
+    // MARK: Waiting
+
+    package mutating func wait(until deadline: Instant) {
+        turn += 1
+        checkLastTurn()
+        // The worker's own work takes time.
+        network.advance(to: network.now.advanced(by: 500 + Int64(network.random.below(20_000))))
+        var isIdle = false
+        while !collectJobs() {
+            let next = min(deadline, network.nextEvent, earliestAccept)
+            if next == .never {
+                network.isQuiescent = true
+                break
+            }
+            isIdle = deadline <= network.now
+            if isIdle { break }
+            network.advance(to: next)
+        }
+        if deadline != .never || !jobs.isEmpty { network.isQuiescent = false }
+        network.idleTurns = isIdle && jobs.isEmpty ? network.idleTurns + 1 : 0
+        if network.idleTurns > 2_000 { network.violate("the worker spins: 2000 turns without anything to do") }
+        passTime()
+        now = network.now
+        for index in slots.indices {
+            guard let id = slots.key(at: index) else { continue }
+            slots[id].isReadable = id != heldBack && (hasInput(slots[id]) || slots[id].failure != nil)
+        }
+    }
+
+    /// More time may pass than the gateway asked for.
+    private mutating func passTime() {
+        if !jobs.isEmpty, network.happens(.batch) {
+            network.advance(to: network.now.advanced(by: Int64(network.random.below(3_000_000))))
+            _ = collectJobs()
+        }
+        if network.random.below(40) == 0, network.happens(.stall) {
+            network.advance(to: network.now.advanced(by: Int64(network.random.below(4_000)) * 1_000_000))
+            network.extendExcuse()
+            _ = collectJobs()
+        }
+        if network.random.below(4) == 0, network.happens(.spuriousWake) { network.isWakePending = true }
+        if network.random.below(40) == 0, network.happens(.wallClockStep) {
+            network.wallClockOffset += Int64(network.random.below(7_200)) - 3_600
+        }
+        if network.isWakePending { jobs.insert(.wake, at: 0) }
+    }
+
+    /// What the gateway left undone in the turn before; and figures for the shadow model.
+    private mutating func checkLastTurn() {
+        var open = 0
+        for index in slots.indices {
+            guard let id = slots.key(at: index) else { continue }
+            open += 1
+            let connection = slots[id]
+            network.queuedBytesMax = max(network.queuedBytesMax, connection.output.count)
+            if connection.awaitsMore, connection.failure == nil {
+                network.violate("a send promised more and none came in the same turn")
+                connection.awaitsMore = false
+            }
+        }
+        network.openSockets = open
+        network.buffersOutstanding = buffers.outstanding
+        network.buffersOutstandingMax = max(network.buffersOutstandingMax, buffers.outstanding)
+    }
+
+    private var earliestAccept: Instant {
+        listening.compactMap { $0.isStopped ? nil : $0.pausedUntil }.min() ?? .never
+    }
+
+    /// Lists what is ready now. False when there is nothing.
+    private mutating func collectJobs() -> Bool {
+        jobs.removeAll(keepingCapacity: true)
+        jobIndex = 0
+        if network.isWakePending { jobs.append(.wake) }
+        for index in listening.indices where !listening[index].isStopped {
+            if let until = listening[index].pausedUntil, until > network.now { continue }
+            listening[index].pausedUntil = nil
+            let waiting = network.listeners[listening[index].descriptor]?.backlog.count ?? 0
+            if waiting > 0 { jobs.append(.accept(index)) }
+        }
+        let firstSocket = jobs.count
+        for index in slots.indices {
+            guard let id = slots.key(at: index) else { continue }
+            let connection = slots[id]
+            if hasProgress(connection) { jobs.append(.progress(id)) }
+            if hasInput(connection), !connection.isPaused { jobs.append(.read(id)) }
+        }
+        if jobs.count - firstSocket > 1, network.happens(.reorder) {
+            jobs[firstSocket...].shuffle(using: &network.random)
+        }
+        heldBack = .none
+        if jobs.count - firstSocket > 1, case .read(let id)? = jobs.last, network.happens(.heldBackEvent) {
+            heldBack = id
+            jobs.removeLast()
+        }
+        if network.isWakePending, case .wake? = jobs.first { jobs.removeFirst() }
+        return !jobs.isEmpty || network.isWakePending
+    }
+
+    private func hasProgress(_ connection: SimulatedConnection) -> Bool {
+        switch connection.connectState {
+        case .pending: return false
+        case .succeeded, .failed: return true
+        case .reported: break
+        }
+        if connection.failure != nil {
+            // What arrived before the reset is read first, unless the gateway does not want to read.
+            return !connection.isFailureReported && (connection.towardsGateway.arrived.isEmpty || connection.isPaused)
+        }
+        return connection.isBlocked && connection.isWritable
+    }
+
+    private func hasInput(_ connection: SimulatedConnection) -> Bool {
+        guard !connection.isFailureReported, case .reported = connection.connectState else { return false }
+        if !connection.towardsGateway.arrived.isEmpty { return true }
+        return connection.towardsGateway.hasEndArrived && !connection.isEndReported && connection.failure == nil
+    }
+
+    // MARK: Events
+
+    package mutating func next() -> IOEvent? {
+        while jobIndex < jobs.count {
+            let job = jobs[jobIndex]
+            switch job {
+            case .wake:
+                jobIndex += 1
+                guard network.isWakePending else { continue }
+                network.isWakePending = false
+                network.eventCount += 1
+                return .woken
+            case .accept(let index):
+                if let event = accept(index) {
+                    network.eventCount += 1
+                    return event
+                }
+                jobIndex += 1
+            case .progress(let id):
+                jobIndex += 1
+                if let event = progress(id) {
+                    network.eventCount += 1
+                    return event
+                }
+            case .read(let id):
+                jobIndex += 1
+                if let event = read(id) {
+                    network.eventCount += 1
+                    return event
+                }
+            }
+        }
+        return nil
+    }
+
+    private mutating func accept(_ index: Int) -> IOEvent? {
+        let descriptor = listening[index].descriptor
+        guard !listening[index].isStopped, listening[index].pausedUntil == nil,
+            let connection = network.listeners[descriptor]?.backlog.first
+        else { return nil }
+        if network.happens(.acceptPause) {
+            listening[index].pausedUntil = now.advanced(by: 100_000_000)
+            return nil
+        }
+        guard let id = slots.insert(connection) else {
+            network.violate("more sockets than the driver's limit")
+            return nil
+        }
+        network.listeners[descriptor]?.backlog.removeFirst()
+        network.note { "accepted connection \(connection.number)" }
+        return .accepted(id, listener: listening[index].number, peer: connection.address)
+    }
+
+    private mutating func progress(_ id: SocketID) -> IOEvent? {
+        guard slots.contains(id) else { return nil }
+        let connection = slots[id]
+        switch connection.connectState {
+        case .pending:
+            return nil
+        case .succeeded:
+            connection.connectState = .reported
+            network.note { "connected \(connection.number)" }
+            return .connected(id)
+        case .failed(let failure):
+            connection.connectState = .reported
+            connection.failure = failure
+            connection.isFailureReported = true
+            network.note { "connect \(connection.number) failed: \(failure)" }
+            return .failed(id, failure)
+        case .reported:
+            break
+        }
+        if let failure = connection.failure {
+            guard !connection.isFailureReported else { return nil }
+            connection.isFailureReported = true
+            network.note { "failed \(connection.number): \(failure)" }
+            return .failed(id, failure)
+        }
+        guard connection.isBlocked, connection.isWritable else { return nil }
+        connection.flush()
+        guard connection.output.isEmpty else { return nil }
+        connection.isBlocked = false
+        network.note { "drained \(connection.number)" }
+        return .drained(id)
+    }
+
+    private mutating func read(_ id: SocketID) -> IOEvent? {
+        guard slots.contains(id) else { return nil }
+        let connection = slots[id]
+        guard !connection.isPaused, hasInput(connection) else { return nil }
+        if connection.towardsGateway.arrived.isEmpty {
+            connection.isEndReported = true
+            network.note { "end of stream \(connection.number)" }
+            return .endOfStream(id)
+        }
+        var buffer: Buffer
+        let partial = connection.partial
+        if partial.isEmpty {
+            buffer = buffers.take(connection.readsBulk ? .bulk : .message)
+        } else {
+            connection.partial = []
+            let needed = partial.count >= BufferPool.messageBytes ? partial.count * 2 : BufferPool.messageBytes
+            buffer = buffers.take(atLeast: needed)
+            buffer.append(partial)
+        }
+        let room = buffer.tailroom - BufferPool.tailroom
+        let bytes = connection.takeArrived(room)
+        connection.readsBulk = bytes.count == room
+        connection.lastReadTurn = turn
+        connection.isReadable = false
+        buffer.append(bytes)
+        network.note { "data \(connection.number): \(partial.count) + \(bytes.count)" }
+        // Like a kernel's socket that had more than fits: it comes again in this turn, behind the others.
+        if hasInput(connection) { jobs.append(.read(id)) }
+        return .data(id, buffer)
+    }
+
+    // MARK: Calls
+
+    package mutating func listen(_ descriptor: Int32, listener: UInt32) {
+        if network.listeners[descriptor] == nil { network.violate("listen on unknown descriptor \(descriptor)") }
+        listening.append(Listening(descriptor: descriptor, number: listener))
+    }
+
+    package mutating func stopListening(_ listener: UInt32) {
+        for index in listening.indices where listening[index].number == listener { listening[index].isStopped = true }
+    }
+
+    package mutating func connect(to address: SocketAddress) throws(IOFailure) -> SocketID {
+        let connection: SimulatedConnection
+        do throws(IOFailureCause) {
+            connection = try network.connectUpstream(to: address)
+        } catch {
+            throw .exhausted
+        }
+        guard let id = slots.insert(connection) else { throw .exhausted }
+        network.upstreamOpened(address)
+        return id
+    }
+
+    package mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool) {
+        let bytes = unsafe buffer.withReadable { unsafe Array(UnsafeRawBufferPointer(start: $0, count: $1)) }
+        poison(&buffer)
+        buffers.give(buffer)
+        guard slots.contains(socket), !bytes.isEmpty else { return }
+        let connection = slots[socket]
+        guard connection.failure == nil else { return }
+        if case .reported = connection.connectState {} else { network.violate("a send before the connection stood") }
+        if connection.isEndWanted { network.violate("a send after shutdownWrite") }
+        network.note { "send \(connection.number): \(bytes.count)\(more ? " and more" : "")" }
+        connection.output.append(bytes)
+        connection.awaitsMore = more
+        if !more, !connection.isBlocked { connection.flush() }
+    }
+
+    /// A buffer that went back to the pool must not be read again: its bytes become garbage.
+    private func poison(_ buffer: inout Buffer) {
+        buffer.clear()
+        _ = unsafe buffer.fill { (memory, room) -> Int in
+            unsafe memset(memory, 0xDB, room)
+            return 0
+        }
+    }
+
+    package func queuedBytes(_ socket: SocketID) -> Int { slots.contains(socket) ? slots[socket].output.count : 0 }
+
+    package mutating func unread(_ socket: SocketID, _ buffer: consuming Buffer) {
+        let bytes = unsafe buffer.withReadable { unsafe Array(UnsafeRawBufferPointer(start: $0, count: $1)) }
+        poison(&buffer)
+        buffers.give(buffer)
+        guard slots.contains(socket) else { return }
+        if !slots[socket].partial.isEmpty { network.violate("unread twice") }
+        slots[socket].partial = bytes
+    }
+
+    package mutating func pause(_ socket: SocketID) {
+        if slots.contains(socket) { slots[socket].isPaused = true }
+    }
+
+    package mutating func resume(_ socket: SocketID) {
+        if slots.contains(socket) { slots[socket].isPaused = false }
+    }
+
+    package mutating func shutdownWrite(_ socket: SocketID) {
+        guard slots.contains(socket) else { return }
+        network.note { "shutdownWrite \(slots[socket].number)" }
+        slots[socket].shutdownByGateway()
+    }
+
+    package mutating func close(_ socket: SocketID) { remove(socket, isAbort: false) }
+
+    package mutating func abort(_ socket: SocketID) { remove(socket, isAbort: true) }
+
+    private mutating func remove(_ socket: SocketID, isAbort: Bool) {
+        guard let connection = slots.remove(socket) else { return }
+        network.note { "\(isAbort ? "abort" : "close") \(connection.number)" }
+        // A connect that hung until now was in the way of whoever waited for it.
+        if case .pending = connection.connectState { network.extendExcuse() }
+        connection.closeByGateway(isAbort: isAbort)
+        if !connection.isDownstream { network.upstreamClosed(connection.address) }
+    }
+
+    package mutating func isQuiet(_ socket: SocketID, peek: Bool) -> Bool {
+        guard slots.contains(socket) else { return false }
+        let connection = slots[socket]
+        if connection.failure != nil && connection.isFailureReported || connection.isEndReported
+            || connection.isReadable
+        {
+            return false
+        }
+        let closesNow = !connection.isDownstream && network.happens(.closeAfterQuiet)
+        // Sometimes the close is there before the kernel is asked, sometimes right after.
+        let isEarly = closesNow && network.random.below(2) == 0
+        if isEarly { connection.closeJustNow() }
+        if peek || connection.lastReadTurn == turn, hasInput(connection) || connection.failure != nil { return false }
+        if closesNow, !isEarly { connection.closeJustNow() }
+        return true
+    }
+
+    package mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool { false }
+
+    package mutating func setOwner(_ socket: SocketID, _ owner: UInt64) {
+        if slots.contains(socket) { slots[socket].owner = owner }
+    }
+
+    package func owner(_ socket: SocketID) -> UInt64 { slots.contains(socket) ? slots[socket].owner : 0 }
+
+    package func peer(_ socket: SocketID) -> SocketAddress {
+        slots.contains(socket) ? slots[socket].address : .unix(path: "")
+    }
+}

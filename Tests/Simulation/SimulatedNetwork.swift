@@ -1,0 +1,192 @@
+package import Containers
+import EventLoop
+package import Net
+
+/// The world outside a worker: time, wires, listening sockets, services. One object that the driver and the harness
+/// share; everything runs on one thread and follows from the seed.
+package final class SimulatedNetwork {
+    package struct Listener {
+        package let address: SocketAddress
+        package var backlog: [SimulatedConnection] = []
+        package var isOpen = true
+    }
+
+    package private(set) var now: Instant
+    package var random: RandomSource
+    package var faults: FaultPlan
+    private var schedule = Schedule()
+    /// By descriptor.
+    package var listeners: [Int32: Listener] = [:]
+    private var services: [SocketAddress: any SimulatedService] = [:]
+    private var connectionCount = 0
+    /// Moved by `wallClockStep` only.
+    package var wallClockOffset: Int64 = 1_800_000_000
+    /// A wake-up that was not reported yet.
+    package var isWakePending = false
+    /// Told by the driver at each wait.
+    package var buffersOutstanding = 0
+    package var openSockets = 0
+    /// Most bytes that one socket of the driver ever had queued.
+    package var queuedBytesMax = 0
+    package var buffersOutstandingMax = 0
+    /// Nothing will ever happen again: no event is on its way and the gateway waits without a deadline.
+    package var isQuiescent = false
+    /// Waits in a row that had nothing to do and were not allowed to wait.
+    package var idleTurns = 0
+    /// Events that the driver handed out.
+    package var eventCount = 0
+    /// When a fault that may hit others last happened.
+    package private(set) var lastExcuse = Instant(nanoseconds: .min)
+    package private(set) var violations: [String] = []
+    /// What happened, when a seed is replayed.
+    package var trace: ((String) -> Void)?
+    /// Connections that the gateway opened and did not close, by service.
+    package var upstreamOpen: [SocketAddress: Int] = [:]
+    package var upstreamOpenMax = 0
+
+    package init(seed: UInt64, faults: FaultPlan) {
+        random = RandomSource(seed: seed)
+        self.faults = faults
+        now = Instant(nanoseconds: 1_000_000_000 + Int64(random.below(1 << 40)))
+    }
+
+    /// Throws the dice for a fault that happens now.
+    package func happens(_ kind: FaultKind) -> Bool {
+        guard decides(kind) else { return false }
+        inflicts(kind)
+        return true
+    }
+
+    /// Throws the dice for a fault that is planned now and happens later, if ever.
+    package func decides(_ kind: FaultKind) -> Bool { faults.decides(kind, &random) }
+
+    /// A planned fault happens now.
+    package func inflicts(_ kind: FaultKind) {
+        faults.count(kind)
+        if kind.excusesOthers { lastExcuse = now }
+        note { "fault \(kind)" }
+    }
+
+    /// The gateway broke a rule of the driver's contract or of the simulated world.
+    package func violate(_ text: String) {
+        note { "VIOLATION \(text)" }
+        if violations.count < 20 { violations.append(text) }
+    }
+
+    /// Says again that a fault is at work: its effect shows only now.
+    package func extendExcuse() { lastExcuse = now }
+
+    package func note(_ text: () -> String) {
+        guard let trace else { return }
+        trace("\(now.nanoseconds / 1_000) \(text())")
+    }
+
+    // MARK: Time
+
+    package func after(_ nanoseconds: Int64, _ action: @escaping () -> Void) {
+        schedule.add(at: now.advanced(by: nanoseconds), action)
+    }
+
+    package func at(_ time: Instant, _ action: @escaping () -> Void) {
+        schedule.add(at: max(time, now), action)
+    }
+
+    package var nextEvent: Instant { schedule.earliest }
+
+    /// Moves the clock and lets everything happen that is due on the way.
+    package func advance(to time: Instant) {
+        while schedule.earliest <= time {
+            now = max(now, schedule.earliest)
+            while let action = schedule.popDue(now) { action() }
+        }
+        now = max(now, time)
+    }
+
+    /// What a segment needs from one end to the other.
+    func latency() -> Int64 {
+        let base = 20_000 + Int64(random.below(300_000))
+        return happens(.delay) ? base + Int64(random.below(80_000_000)) : base
+    }
+
+    /// Forgets everything that was to come, and with it the ties between the parts of the world.
+    package func end() {
+        schedule.removeAll()
+        for descriptor in listeners.keys { listeners[descriptor]?.backlog.removeAll() }
+        services.removeAll()
+    }
+
+    // MARK: Connections
+
+    package func add(_ service: any SimulatedService) { services[service.address] = service }
+
+    package func openListener(_ descriptor: Int32, address: SocketAddress) {
+        listeners[descriptor] = Listener(address: address)
+    }
+
+    package func closeListener(_ descriptor: Int32) {
+        listeners[descriptor]?.isOpen = false
+        let waiting = listeners[descriptor]?.backlog ?? []
+        listeners[descriptor]?.backlog = []
+        for connection in waiting { connection.resetPeer(after: latency()) }
+    }
+
+    func makeConnection(isDownstream: Bool, address: SocketAddress) -> SimulatedConnection {
+        connectionCount += 1
+        return SimulatedConnection(number: connectionCount, isDownstream: isDownstream, address: address, network: self)
+    }
+
+    /// A client connects. Its kernel is satisfied as soon as the connection stands in the backlog.
+    package func connectClient(_ peer: any SimulatedPeer, address: SocketAddress, to descriptor: Int32) {
+        let connection = makeConnection(isDownstream: true, address: address)
+        connection.peer = peer
+        after(latency()) { [self] in
+            guard listeners[descriptor]?.isOpen == true else {
+                peer.refused(connection)
+                return
+            }
+            note { "client connection \(connection.number) waits to be accepted" }
+            listeners[descriptor]?.backlog.append(connection)
+            peer.connected(connection)
+        }
+    }
+
+    /// The gateway connects. Thrown is what a kernel knows at once.
+    func connectUpstream(to address: SocketAddress) throws(IOFailureCause) -> SimulatedConnection {
+        if happens(.connectThrown) { throw .exhausted }
+        let connection = makeConnection(isDownstream: false, address: address)
+        connection.connectState = .pending
+        note { "upstream connection \(connection.number) to \(address)" }
+        if happens(.connectHangs) {
+            // The kernel gives up after two minutes; a gateway should have done so long before.
+            after(120_000_000_000) { connection.failConnect(.timedOut) }
+            return connection
+        }
+        let isRefused = happens(.connectRefused)
+        after(latency()) { [self] in
+            if connection.isClosedByGateway { return }
+            guard !isRefused, let service = services[address] else {
+                if isRefused { extendExcuse() }
+                connection.failConnect(.refused)
+                return
+            }
+            connection.connectState = .succeeded
+            let peer = service.accept(connection)
+            connection.peer = peer
+            peer.connected(connection)
+        }
+        return connection
+    }
+
+    // MARK: Accounts
+
+    func upstreamOpened(_ address: SocketAddress) {
+        let count = (upstreamOpen[address] ?? 0) + 1
+        upstreamOpen[address] = count
+        upstreamOpenMax = max(upstreamOpenMax, count)
+    }
+
+    func upstreamClosed(_ address: SocketAddress) { upstreamOpen[address] = (upstreamOpen[address] ?? 0) - 1 }
+}
+
+/// What the network knows of a failed connect at once.
+enum IOFailureCause: Error { case exhausted, refused }

@@ -1,0 +1,154 @@
+import Containers
+package import Net
+
+/// What is simulated: the worker that ships, or a small loop that shows that the simulation itself works.
+package protocol SimulatedSystem: ~Copyable {
+    /// One wait with all its events and timers.
+    mutating func turn()
+    /// What is still in its tables when nothing should be; empty when all is clean.
+    func leftovers() -> [String]
+}
+
+/// One world from one seed: some clients, a gateway, some origins, until everything is over.
+package struct Simulation {
+    package struct Report: Sendable {
+        package var seed: UInt64
+        package var violations: [String]
+        package var faults: FaultPlan
+        package var exchanges: Int
+        package var answered: Int
+        package var answeredLocally: Int
+        package var cut: Int
+        package var codes: [String: Int]
+        package var turns: Int
+        package var virtualSeconds: Int
+        package var buffersMax: Int
+        package var queuedBytesMax: Int
+        package var upstreamOpenMax: Int
+        /// Of everything that happened, in order.
+        package var digest: UInt64
+    }
+
+    package static let listenerDescriptor: Int32 = 1_000
+    package static let listenerAddress = SocketAddress.ip(.v4(0x0A00_0001), port: 80)
+    /// Where origins listen.
+    package static let origins: [SocketAddress] = [
+        .ip(.v4(0x0A00_0101), port: 9_000), .ip(.v4(0x0A00_0102), port: 9_000), .unix(path: "/run/origin.sock"),
+    ]
+    /// Turns after which a world that does not end is given up.
+    private static let turnsLimit = 400_000
+    /// Virtual time in which a gateway must have closed everything after its last client.
+    private static let settleTime: Int64 = 900_000_000_000
+
+    package var seed: UInt64
+    package var faults: FaultPlan
+    /// Queued bytes of one socket, at most: the gateway's promise of back-pressure.
+    package var queuedBytesLimit = 1_048_576
+    /// Upstream connections to one address, at most.
+    package var upstreamLimit = Int.max
+    package var trace: ((String) -> Void)?
+
+    package init(seed: UInt64) {
+        self.seed = seed
+        faults = FaultPlan(seed: seed)
+    }
+
+    package func run<System: SimulatedSystem & ~Copyable>(
+        _ make: (consuming SimulatedDriver) -> System
+    ) -> Report {
+        let network = SimulatedNetwork(seed: seed, faults: faults)
+        var digest = Digest()
+        if let trace {
+            network.trace = { line in
+                digest.add(line)
+                trace(line)
+            }
+        }
+        let shadow = ShadowModel(network: network)
+        network.openListener(Self.listenerDescriptor, address: Self.listenerAddress)
+        for address in Self.origins {
+            network.add(FakeOrigin(address: address, network: network, shadow: shadow))
+        }
+        let clients = makeClients(network, shadow)
+        var system = make(SimulatedDriver(network: network, connections: 1_000))
+        var turns = 0
+        var deadline = Instant.never
+        let baseline = firstTurn(&system, network, &turns)
+        while turns < Self.turnsLimit, network.violations.isEmpty {
+            system.turn()
+            turns += 1
+            check(network)
+            if deadline == .never, clients.allSatisfy(\.isDone) {
+                deadline = network.now.advanced(by: Self.settleTime)
+            }
+            if deadline != .never, network.isQuiescent || network.now >= deadline { break }
+        }
+        if network.violations.isEmpty {
+            shadow.finish()
+            finish(network, baseline: baseline, hasEnded: turns < Self.turnsLimit)
+            for text in system.leftovers() { network.violate("left over: \(text)") }
+        }
+        network.end()
+        return Report(
+            seed: seed, violations: network.violations, faults: network.faults, exchanges: shadow.exchanges.count,
+            answered: shadow.answered, answeredLocally: shadow.answeredLocally, cut: shadow.cut, codes: shadow.codes,
+            turns: turns, virtualSeconds: Int(network.now.nanoseconds / 1_000_000_000),
+            buffersMax: network.buffersOutstandingMax, queuedBytesMax: network.queuedBytesMax,
+            upstreamOpenMax: network.upstreamOpenMax, digest: digest.value)
+    }
+
+    /// Buffers that the gateway holds before the first client comes.
+    private func firstTurn<System: SimulatedSystem & ~Copyable>(
+        _ system: inout System, _ network: SimulatedNetwork, _ turns: inout Int
+    ) -> Int {
+        system.turn()
+        system.turn()
+        turns += 2
+        return network.buffersOutstanding
+    }
+
+    private func makeClients(_ network: SimulatedNetwork, _ shadow: ShadowModel) -> [FakeClient] {
+        let count = 1 + network.random.below(12)
+        let isBurst = network.happens(.acceptBurst)
+        let burstAt = Int64(10_000_000 + network.random.below(500_000_000))
+        var number = 0
+        return (0..<count).map { index in
+            let plans = (0..<(1 + network.random.below(6))).map { _ in
+                number += 1
+                return ExchangePlan.draw(number: number, network: network)
+            }
+            let address = SocketAddress.ip(.v4(0x0B00_0000 + UInt32(index)), port: UInt16(40_000 + index))
+            let client = FakeClient(
+                address: address, descriptor: Self.listenerDescriptor, plans: plans, network: network, shadow: shadow)
+            let start = isBurst ? burstAt : 10_000_000 + Int64(network.random.below(2_000)) * 1_000_000
+            network.after(start) { client.start() }
+            return client
+        }
+    }
+
+    private func check(_ network: SimulatedNetwork) {
+        if network.queuedBytesMax > queuedBytesLimit {
+            network.violate("\(network.queuedBytesMax) bytes queued on one socket")
+        }
+        if network.upstreamOpenMax > upstreamLimit {
+            network.violate("\(network.upstreamOpenMax) connections to one origin")
+        }
+    }
+
+    private func finish(_ network: SimulatedNetwork, baseline: Int, hasEnded: Bool) {
+        if !hasEnded { network.violate("no end after \(Self.turnsLimit) turns") }
+        if network.openSockets != 0 { network.violate("\(network.openSockets) sockets left open") }
+        if network.buffersOutstanding != baseline {
+            network.violate("\(network.buffersOutstanding - baseline) buffers lost")
+        }
+    }
+}
+
+/// FNV-1a over what happened: equal runs have equal digests.
+private struct Digest {
+    var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    mutating func add(_ line: String) {
+        for byte in line.utf8 { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    }
+}
