@@ -6,10 +6,12 @@ import Net
 
 /// The life of a process that serves, on its main thread:
 ///
-///     load ─▶ bind ─▶ start ─▶ serving ──SIGTERM──▶ delaying ──drain_delay──▶ draining ─▶ end
-///      │bad: 78  │busy: 1        │  ▲ SIGHUP: load, bind, publish; any failure changes nothing
-///                                └─▶ SIGQUIT, a second SIGTERM: end at once
-struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>: ~Copyable {
+///     bind ─▶ start ─▶ serving ──SIGTERM──▶ delaying ──drain_delay──▶ draining ─▶ end
+///      │ busy: 1        │  ▲ SIGHUP: load, bind, publish; any failure changes nothing
+///                       └─▶ SIGQUIT, a second SIGTERM: end at once
+struct GatewayProcess<
+    Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable, Source: DemandSource & ~Copyable
+>: ~Copyable {
     private enum Phase {
         case serving
         /// Still accepting, so that load balancers notice first.
@@ -24,38 +26,38 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
     private let engine: Engine
     private var binder: Binder
     private let loader: any ConfigurationLoading
-    private let signals: SignalDescriptor
-    private let supervisor: Int32?
+    private var source: Source
     /// nil: there is no file to read again.
     private let configPath: String?
     private let log: Logger
     private var phase = Phase.serving
     private var listeners = ListenerSet()
     private var config = GatewayConfig()
+    /// As the engine was started with.
+    private var workers = GatewayConfig.WorkerCount.auto
     private var snapshot = ConfigSnapshot(record: [])
     private let applyLog: (LogConfig) -> Void
 
     /// - Parameters:
-    ///   - signals: made before any other thread was.
-    ///   - supervisor: its pid; nil: there is none.
     ///   - configPath: what a reload reads; nil: the configuration came without a file.
     ///   - applyLog: told the `log` settings of each configuration that comes into force.
     init(
-        engine: Engine, binder: consuming Binder, loader: any ConfigurationLoading, signals: consuming SignalDescriptor,
-        supervisor: Int32?, configPath: String?, log: Logger, applyLog: @escaping (LogConfig) -> Void
+        engine: Engine, binder: consuming Binder, loader: any ConfigurationLoading, source: consuming Source,
+        configPath: String?, log: Logger, applyLog: @escaping (LogConfig) -> Void
     ) {
         self.engine = engine
         self.binder = binder
         self.loader = loader
-        self.signals = signals
-        self.supervisor = supervisor
+        self.source = source
         self.configPath = configPath
         self.log = log
         self.applyLog = applyLog
     }
 
     /// Serves until the end; the exit code.
-    consuming func run(_ first: LoadOutcome, generation: UInt64) -> Int32 {
+    ///
+    /// - Parameter generation: of the configuration, when another process had published it before.
+    consuming func run(_ first: LoadedConfiguration, generation: UInt64) -> Int32 {
         if let code = start(first, generation: generation) { return code }
         while true {
             turn()
@@ -63,16 +65,8 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
         }
     }
 
-    /// nil, or why there is nothing to serve.
-    private mutating func start(_ outcome: LoadOutcome, generation: UInt64) -> Int32? {
-        let loaded: LoadedConfiguration
-        switch outcome {
-        case .loaded(let configuration):
-            loaded = configuration
-        case .rejected(let problems):
-            FileAccess.printError(ProblemText.all(problems))
-            return ExitStatus.badConfiguration
-        }
+    /// nil, or the exit code when serving cannot begin.
+    private mutating func start(_ loaded: LoadedConfiguration, generation: UInt64) -> Int32? {
         applyLog(loaded.config.log)
         for warning in loaded.warnings { log.warning("\(warning)") }
         do {
@@ -83,6 +77,7 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
             binder.release(listeners.specs)
             return ExitStatus.failure
         }
+        workers = loaded.config.workers
         adopt(loaded, generation: max(generation, 1))
         for listener in listeners.bound {
             let scheme = listener.address.ipAddress == nil ? "" : "http://"
@@ -103,18 +98,14 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
     // MARK: Waiting
 
     private mutating func turn() {
-        var descriptors = [signals.number]
-        if let control = binder.control { descriptors.append(control) }
-        let ready = Poll.wait(descriptors, milliseconds: timeout())
-        if ready.contains(index: 1) {
+        switch source.next(milliseconds: timeout()) {
+        case .demands(let demands):
+            serve(demands)
+        case .holderGone:
             // Nobody holds the sockets any more, and another Martlet may want them.
             log.error("the supervisor is gone: stopping at once")
             stopNow(code: ExitStatus.failure)
-            return
         }
-        var demands = Demands()
-        while let (signal, sender) = signals.next() { demands.add(signal, from: sender, supervisor: supervisor) }
-        serve(demands)
         advance()
     }
 
@@ -122,13 +113,13 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
         switch phase {
         case .serving, .ended: nil
         case .draining: drainPoll
-        case .delaying(let until): Int32(clamping: max(0, until.since(Clock.monotonic)) / 1_000_000 + 1)
+        case .delaying(let until): Int32(clamping: max(0, until.since(source.now)) / 1_000_000 + 1)
         }
     }
 
     private mutating func serve(_ demands: Demands) {
         for stranger in demands.strangers {
-            log.notice("signal of process \(stranger) ignored: the supervisor \(supervisor ?? 0) takes them")
+            log.notice("signal of process \(stranger) ignored: the supervisor takes them")
         }
         if demands.reopenLogs { engine.reopenLogs() }
         if demands.stopNow {
@@ -144,8 +135,11 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
     // MARK: Reload
 
     private mutating func reload() {
-        guard case .serving = phase else { return }
-        let began = Clock.monotonic
+        guard case .serving = phase else {
+            log.notice("no reload: the gateway is draining")
+            return
+        }
+        let began = source.now
         let loaded: LoadedConfiguration
         switch configPath.map(loader.load(path:)) ?? loader.load(snapshot) {
         case .loaded(let configuration):
@@ -170,12 +164,12 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
             log.error("reload failed, nothing changed: \(error)")
             return
         }
-        if loaded.config.workers != config.workers {
+        if loaded.config.workers != workers {
             log.warning("the number of workers changes only with a restart")
         }
         applyLog(loaded.config.log)
         adopt(loaded, generation: snapshot.generation &+ 1)
-        let milliseconds = Clock.monotonic.since(began) / 1_000_000
+        let milliseconds = source.now.since(began) / 1_000_000
         log.info("reloaded generation=\(snapshot.generation) routes=\(config.routes.count) ms=\(milliseconds)")
     }
 
@@ -200,12 +194,12 @@ struct GatewayProcess<Engine: GatewayEngine, Binder: ListenerBinder & ~Copyable>
             return
         }
         log.notice("draining, at most \(config.drainTimeout)")
-        phase = .delaying(until: Clock.monotonic.advanced(by: config.drainDelay.nanoseconds))
+        phase = .delaying(until: source.now.advanced(by: config.drainDelay.nanoseconds))
     }
 
     private mutating func advance() {
         switch phase {
-        case .delaying(let until) where Clock.monotonic >= until:
+        case .delaying(let until) where source.now >= until:
             binder.draining()
             engine.drain(timeout: config.drainTimeout)
             phase = .draining
