@@ -1,0 +1,238 @@
+"""Where and from whom connections are taken."""
+
+import json
+import os
+import socket
+import stat
+import struct
+import time
+
+import pytest
+
+from support.gateway import eventually
+from support.raw import Ended, RawClient, get
+
+
+def mirror(connection):
+    while request := connection.read_request():
+        connection.answer(json.dumps(dict(request.fields)))
+
+
+def listening(listener: str, url: str) -> str:
+    return f"""
+listeners:
+  default: {{ {listener} }}
+routes:
+  - {{ path: /*, upstream: "{url}" }}
+"""
+
+
+def v2(source: str, port: int, family: int = 0x11, command: int = 0x21, more: bytes = b"") -> bytes:
+    """A PROXY protocol header, version 2."""
+    if family == 0x11:
+        addresses = socket.inet_aton(source) + socket.inet_aton("192.0.2.1") + struct.pack(">HH", port, 80)
+    elif family == 0x21:
+        addresses = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, "2001:db8::1") + struct.pack(">HH", port, 80)
+    else:
+        addresses = b""
+    addresses += more
+    return b"\r\n\r\n\0\r\nQUIT\n" + bytes([command, family]) + struct.pack(">H", len(addresses)) + addresses
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+
+PROXIED = {
+    "v1": (b"PROXY TCP4 203.0.113.9 192.0.2.1 5555 80\r\n", "203.0.113.9"),
+    "v1 of IPv6": (b"PROXY TCP6 2001:db8::9 2001:db8::1 5555 80\r\n", "2001:db8::9"),
+    "v1 unknown": (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+    "v2": (v2("203.0.113.9", 5555), "203.0.113.9"),
+    "v2 of IPv6": (v2("2001:db8::9", 5555, family=0x21), "2001:db8::9"),
+    "v2 with a field behind": (v2("203.0.113.9", 5555, more=b"\x04\x00\x03abc"), "203.0.113.9"),
+    "v2 local": (v2("", 0, family=0, command=0x20), "127.0.0.1"),
+}
+
+
+@pytest.mark.parametrize("written", ["at once", "byte by byte"])
+@pytest.mark.parametrize("name", PROXIED)
+def test_the_proxy_protocol_names_the_client(gateway, upstream, name, written):
+    running = gateway(listening('bind: ["127.0.0.1:0"], proxy_protocol: { from: [127.0.0.1] }', upstream(mirror).url))
+    header, client_address = PROXIED[name]
+    with RawClient(running.port()) as client:
+        data = header + REQUEST
+        if written == "at once":
+            client.send(data)
+        else:
+            for index in range(len(data)):
+                client.send(data[index : index + 1])
+        assert json.loads(client.read_response().body)["x-forwarded-for"] == client_address
+        assert json.loads(client.get("/").body)["x-forwarded-for"] == client_address, "the header counts for the connection"
+
+
+BROKEN_PROXY = [REQUEST, b"PROXY TCP4 203.0.113.999 192.0.2.1 5555 80\r\n" + REQUEST, b"PROXY TCP4 203.0.113.9\r\n" + REQUEST,
+                b"PROXY TCP4 203.0.113.9 192.0.2.1 5555 99999\r\n" + REQUEST, b"PROXY " + b"x" * 200 + b"\r\n" + REQUEST,
+                b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c" + bytes(12) + REQUEST, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x02ab" + REQUEST]
+
+
+@pytest.mark.parametrize("data", BROKEN_PROXY, ids=[repr(data[:24]) for data in BROKEN_PROXY])
+def test_a_missing_or_broken_proxy_header_ends_the_connection(gateway, upstream, data):
+    peer = upstream()
+    running = gateway(listening('bind: ["127.0.0.1:0"], proxy_protocol: { from: [127.0.0.1] }', peer.url))
+    with RawClient(running.port()) as client:
+        client.send(data)
+        answer = client.rest()
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400"), answer
+    assert peer.requests == []
+
+
+def test_a_proxy_header_from_anybody_else_is_no_header(gateway, upstream):
+    peer = upstream()
+    running = gateway(listening('bind: ["127.0.0.1:0"], proxy_protocol: { from: [10.9.9.9] }', peer.url))
+    assert get(running.port()).status == 200
+    with RawClient(running.port()) as client:
+        client.send(PROXIED["v1"][0] + REQUEST)
+        assert client.read_response().status == 400
+    assert len(peer.requests) == 1
+
+
+def test_a_unix_listener(gateway, upstream):
+    peer = upstream(mirror)
+    running = gateway(listening('bind: ["127.0.0.1:0"]', peer.url))
+    path = str(running.folder / "m.sock")
+    assert running.reload(f"""
+listeners:
+  default: {{ bind: ["127.0.0.1:0"] }}
+  local: {{ bind: [{{ unix: "{path}", mode: "0660" }}] }}
+routes:
+  - {{ path: /*, upstream: "{peer.url}" }}
+""")
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+    assert get(path).status == 200
+    running.terminate()
+    assert running.wait() == 0
+    assert not os.path.exists(path), "the socket file stays behind"
+
+
+def test_a_stale_socket_file_is_replaced(gateway, upstream, tmp_path):
+    path = str(tmp_path / "stale.sock")
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(path)
+    peer = upstream()
+    running = gateway(f"""
+listeners:
+  default: {{ bind: ["127.0.0.1:0", {{ unix: "{path}" }}] }}
+routes:
+  - {{ path: /*, upstream: "{peer.url}" }}
+""")
+    assert get(path).status == 200
+    assert get(running.port()).status == 200
+
+
+def test_several_addresses_of_one_listener(gateway, upstream):
+    peer = upstream()
+    running = gateway(listening('bind: ["127.0.0.1:0", "127.0.0.1:0"]', peer.url))
+    ports = {int(port) for port, _ in running.read_ports()}
+    assert len(ports) == 2
+    for port in ports:
+        assert get(port).status == 200
+
+
+def test_ipv6(gateway, upstream):
+    peer = upstream(mirror)
+    running = gateway(listening('bind: ["127.0.0.1:0", "[::1]:0"]', peer.url))
+    ports = [int(port) for port, _ in running.read_ports()]
+    answers = set()
+    for port in ports:
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with socket.socket(family) as client:
+                client.settimeout(5)
+                try:
+                    client.connect((address, port))
+                except ConnectionRefusedError:
+                    continue
+                client.sendall(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+                received = b""
+                while more := client.recv(65536):
+                    received += more
+                answers.add(json.loads(received.split(b"\r\n\r\n")[1])["x-forwarded-for"])
+    assert answers == {"127.0.0.1", "::1"}
+
+
+def test_the_connection_limit(gateway, upstream):
+    peer = upstream()
+    running = gateway("workers: 1\n" + listening('bind: ["127.0.0.1:0"], limits: { connections: 4 }', peer.url))
+    clients = [RawClient(running.port()) for _ in range(4)]
+    for client in clients:
+        assert client.get("/").status == 200
+    with RawClient(running.port(), seconds=1) as fifth:
+        # Refused at once, or left in the backlog until a place is free.
+        try:
+            fifth.send(REQUEST)
+            response = fifth.read_response()
+            assert response.status == 503
+        except (Ended, OSError):
+            pass
+    for client in clients:
+        client.socket.close()
+    eventually(lambda: served(running), what="service after the connections are gone")
+
+
+def served(running) -> bool:
+    try:
+        return get(running.port()).status == 200
+    except (Ended, OSError):
+        time.sleep(0.05)
+        return False
+
+
+def test_the_connection_limit_of_one_client(gateway, upstream):
+    peer = upstream()
+    running = gateway(listening('bind: ["127.0.0.1:0"], limits: { connections_per_client: 3 }', peer.url))
+    clients = [RawClient(running.port()) for _ in range(3)]
+    for client in clients:
+        assert client.get("/").status == 200
+    with RawClient(running.port()) as fourth:
+        try:
+            fourth.send(REQUEST)
+            assert fourth.read_response().status in (429, 503)
+        except (Ended, OSError):
+            pass
+    clients.pop().socket.close()
+    eventually(lambda: served(running), what="a free place")
+    for client in clients:
+        client.socket.close()
+
+
+def test_limits_of_the_head(gateway, upstream):
+    peer = upstream()
+    running = gateway(listening('bind: ["127.0.0.1:0"], limits: { head: 2KiB, fields: 10 }', peer.url))
+    assert get(running.port(), fields="X: " + "y" * 1000 + "\r\n").status == 200
+    assert get(running.port(), fields="X: " + "y" * 3000 + "\r\n").status == 431
+    assert get(running.port(), fields="".join(f"X-{n}: 1\r\n" for n in range(20))).status == 431
+    assert len(peer.requests) == 1
+
+
+def test_connections_spread_over_the_workers(gateway, upstream):
+    """Few long-lived connections: every worker thread takes its share of the work."""
+    peer = upstream()
+    running = gateway("workers: 2\n" + listening('bind: ["127.0.0.1:0"]', peer.url))
+    clients = [RawClient(running.port()) for _ in range(40)]
+    pid = running.gateway_pid()
+
+    def spent() -> dict[str, int]:
+        ticks = {}
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat") as file:
+                ticks[task] = int(file.read().split()[0])
+        return ticks
+
+    for client in clients:
+        client.get("/")
+    before = spent()
+    for _ in range(50):
+        for client in clients:
+            assert client.get("/").status == 200
+    after = spent()
+    for client in clients:
+        client.socket.close()
+    used = sorted((after[task] - before.get(task, 0) for task in after), reverse=True)[:2]
+    assert used[1] > used[0] * 0.4, f"one worker did nearly all of the work: {used}"
