@@ -66,7 +66,7 @@ let package = Package(
 
         // The engine.
         module("EventLoop", ["Linux", "Net", "Containers", "CLinux"]),
-        module("Proxy", ["HTTP", "HTTP1", "WebSocket", "Net", "Containers", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Digest"]),
+        module("Proxy", ["Linux", "HTTP", "HTTP1", "WebSocket", "Net", "Containers", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Digest"]),
         module("Client", ["Proxy", "EventLoop", "HTTP", "HTTP1", "Net", "Containers", "Config", "Upstream", "Middleware", "Linux", .product(name: "HTTPTypes", package: "swift-http-types")]),
         module("Daemon", [
             "Proxy", "Client", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Linux", "DNS", "Net",

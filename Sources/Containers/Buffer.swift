@@ -135,6 +135,11 @@ package struct Buffer: ~Copyable {
         end &+= count
     }
 
+    /// Appends a copy of another buffer's readable bytes, or of a range of them; there must be tailroom.
+    package mutating func append(_ other: borrowing Buffer, _ range: Range<Int>? = nil) {
+        append(other.span.extracting(range ?? 0..<other.count))
+    }
+
     /// Appends an array's bytes; there must be tailroom for all of them.
     @inlinable
     package mutating func append(_ bytes: [UInt8]) {

@@ -23,3 +23,14 @@ package struct Instant: Comparable, Hashable, Sendable {
         return overflow ? (nanoseconds < 0 ? .min : .max) : difference
     }
 }
+
+extension Duration {
+    /// Whole nanoseconds; the range's ends instead of an overflow.
+    package var wholeNanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        if overflow { return seconds < 0 ? .min : .max }
+        let (sum, carry) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return carry ? (seconds < 0 ? .min : .max) : sum
+    }
+}

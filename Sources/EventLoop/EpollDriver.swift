@@ -165,7 +165,7 @@ package struct EpollDriver: IODriver, ~Copyable {
             return .failed(id, .reset)
         }
         if readiness.isWritable, slots[id].firstOutput >= 0 {
-            flush(id)
+            sendQueued(id)
             if slots[id].firstOutput < 0, !slots[id].isBroken { return .drained(id) }
         }
         return nil
@@ -330,12 +330,12 @@ package struct EpollDriver: IODriver, ~Copyable {
         }
     }
 
-    /// Takes over a connected descriptor from elsewhere (another worker accepted it); nil when there is no place.
-    package mutating func adopt(_ descriptor: consuming FileDescriptor, peer: SocketAddress) -> SocketID? {
-        add(descriptor, peer: peer)
+    package mutating func adopt(_ descriptor: Int32) -> SocketID? {
+        let owned = FileDescriptor(owning: descriptor)
+        guard let peer = try? Socket.peerAddress(descriptor) else { return nil }
+        return add(owned, peer: peer)
     }
 
-    /// Gives an accepted connection away unread: its descriptor goes to another worker.
     package mutating func release(_ socket: SocketID) -> Int32? {
         guard let slot = slots.remove(socket) else { return nil }
         epoll.remove(slot.descriptor.number)
@@ -375,7 +375,7 @@ package struct EpollDriver: IODriver, ~Copyable {
         if more || slots[socket].isConnecting || slots[socket].firstOutput >= 0 {
             let wasWaiting = slots[socket].isBlocked
             append(socket, buffer, isBlocked: wasWaiting)
-            if !more, !wasWaiting, !slots[socket].isConnecting { flush(socket) }
+            if !more, !wasWaiting, !slots[socket].isConnecting { sendQueued(socket) }
             return
         }
         switch Socket.send(slots[socket].descriptor.number, buffer) {
@@ -390,6 +390,13 @@ package struct EpollDriver: IODriver, ~Copyable {
             buffers.give(buffer)
             markBroken(socket)
         }
+    }
+
+    package mutating func flush(_ socket: SocketID) {
+        guard slots.contains(socket), !slots[socket].isBroken, !slots[socket].isBlocked, !slots[socket].isConnecting,
+            slots[socket].firstOutput >= 0
+        else { return }
+        sendQueued(socket)
     }
 
     package func queuedBytes(_ socket: SocketID) -> Int {
@@ -414,7 +421,7 @@ package struct EpollDriver: IODriver, ~Copyable {
     }
 
     /// Sends what the kernel takes of the queue, two buffers a call.
-    private mutating func flush(_ id: SocketID) {
+    private mutating func sendQueued(_ id: SocketID) {
         while let first = outputs.key(at: Int(slots[id].firstOutput)) {
             let result: Socket.SendResult
             if let second = outputs.key(at: Int(outputs[first].next)) {

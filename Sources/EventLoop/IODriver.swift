@@ -26,7 +26,7 @@ package protocol IODriver: ~Copyable {
     /// The next event of this turn, nil when there is no more.
     mutating func next() -> IOEvent?
 
-    /// Begins to accept on a listening socket. `listener` comes back in `accepted`.
+    /// Begins to accept on a listening socket. `listener`, unique among them, comes back in `accepted`.
     mutating func listen(_ descriptor: Int32, listener: UInt32)
     /// Stops accepting on it. Connections that were accepted stay; the descriptor stays open (its owner closes it).
     mutating func stopListening(_ listener: UInt32)
@@ -36,6 +36,8 @@ package protocol IODriver: ~Copyable {
     /// Queues a buffer and sends what the kernel takes. With `more`, sending waits for the next buffer of this
     /// socket, which comes in the same turn.
     mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool)
+    /// Sends what `more` held back.
+    mutating func flush(_ socket: SocketID)
     /// Bytes that `send` took and the kernel did not yet. 0 for an unknown socket.
     func queuedBytes(_ socket: SocketID) -> Int
     /// Gives a received buffer back unconsumed: the next bytes are appended to it and come as one `data` (in a larger
@@ -53,6 +55,10 @@ package protocol IODriver: ~Copyable {
     /// Whether an idle connection is still as it was left, open and without unread bytes, as far as the last `wait` saw. What
     /// that wait could not see (the connection was read in this turn) is looked up in the kernel; `peek` does so always.
     mutating func isQuiet(_ socket: SocketID, peek: Bool) -> Bool
+    /// Takes over a connected descriptor that another worker accepted; nil when there is no place for it (it is closed then).
+    mutating func adopt(_ descriptor: Int32) -> SocketID?
+    /// Gives an accepted connection away unread; nil where the driver cannot.
+    mutating func release(_ socket: SocketID) -> Int32?
     /// Joins two sockets inside the kernel (or the driver) for `count` bytes. False where the driver cannot: the caller copies.
     mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool
 

@@ -1,6 +1,6 @@
-internal import Containers
-internal import Linux
-internal import Net
+import Containers
+import Linux
+import Net
 
 /// What the epoll driver knows of one connection.
 struct SocketSlot: ~Copyable {

@@ -1,4 +1,4 @@
-private import Containers
+package import Containers
 
 /// Field lines that policies add to a head, ready to be sent: `Name: value CRLF` one after the other.
 ///
@@ -21,6 +21,9 @@ package struct FieldAdditions: ~Copyable {
 
     package var isEmpty: Bool { lines.isEmpty }
 
+    /// Bytes that still fit.
+    package var tailroom: Int { lines.tailroom }
+
     package mutating func removeAll() { lines.clear() }
 
     /// Appends a field line. False, and nothing appended, when the name is no token, the value has a byte that a
@@ -34,6 +37,11 @@ package struct FieldAdditions: ~Copyable {
         lines.append(value)
         lines.append("\r\n")
         return true
+    }
+
+    /// Lets `body` append whole lines of which the gateway made every byte, or which were validated before. They must end in CRLF.
+    package mutating func appendLines(_ body: (inout Buffer) -> Void) {
+        body(&lines)
     }
 
     /// Where the first value of a field stands in `span`, nil when it was not added. `lowercase` is in lower case.

@@ -60,6 +60,9 @@ package struct WebSocketFrameScanner: Sendable {
     /// Between two frames (or behind the close frame).
     package var isAtBorder: Bool { state == .first || state == .closed }
 
+    /// A close frame passed: nothing may follow.
+    package var isClosed: Bool { state == .closed }
+
     /// The code of the close frame that passed; nil before it, and when it carries none.
     package var closeCode: UInt16? {
         guard state == .closed, codeByteCount == 2 else { return nil }

@@ -2,7 +2,7 @@ private import HTTP
 
 /// Finds things in the bytes of a request head that was parsed and validated before, when its offsets are no longer
 /// there. Bytes of another shape find nothing and trap nowhere.
-enum RequestScan {
+package enum RequestScan {
     static func method(in head: Span<UInt8>) -> Range<Int> {
         0..<end(of: 0x20, in: head, from: 0)
     }
@@ -39,7 +39,7 @@ enum RequestScan {
     }
 
     /// The first value of a field; `lowercase` is in lower case.
-    static func value(of lowercase: Span<UInt8>, in head: Span<UInt8>) -> Range<Int>? {
+    package static func value(of lowercase: Span<UInt8>, in head: Span<UInt8>) -> Range<Int>? {
         var lines = Lines(head)
         while let line = lines.next(in: head) {
             if ByteClass.isName(head.extracting(line.name), lowercase) { return line.value }

@@ -1,0 +1,95 @@
+import Containers
+import HTTP
+import HTTP1
+import Middleware
+import Net
+
+/// The fields that say whose request this is and which way it came: X-Forwarded-*, X-Real-IP, Forwarded, Via, X-Request-Id.
+///
+/// From a peer that is not trusted all of them are removed, in every spelling that the parser recognises, and set anew. A
+/// trusted peer's are kept and continued.
+struct ForwardingWriter {
+    private let isTrusted: Bool
+    private var hasProto = false
+    private var hasHost = false
+    private var hasPort = false
+
+    init(isTrusted: Bool) {
+        self.isTrusted = isTrusted
+    }
+
+    /// Marks what is not forwarded. Returns how often the request has passed a Martlet already (RFC 9110 section 7.6.3).
+    mutating func scan(_ request: inout RequestContext) -> Int {
+        var passes = 0
+        for index in 0..<request.head.fields.count {
+            switch request.head.fields[index].known {
+            case .forwarded, .xForwardedPrefix, .xForwardedOther, .xRealIP, .xClientIP, .trueClientIP, .cfConnectingIP,
+                .xOriginalURL, .xRewriteURL, .xOriginalMethod, .xEnvoy:
+                if !isTrusted { request.head.fields[index].isRemoved = true }
+            case .proxy, .xRequestID:
+                // `Proxy` becomes HTTP_PROXY in CGI services; the id is written anew in any case.
+                request.head.fields[index].isRemoved = true
+            case .xForwardedFor:
+                request.head.fields[index].isRemoved = true
+            case .xForwardedProto:
+                if isTrusted { hasProto = true } else { request.head.fields[index].isRemoved = true }
+            case .xForwardedHost:
+                if isTrusted { hasHost = true } else { request.head.fields[index].isRemoved = true }
+            case .xForwardedPort:
+                if isTrusted { hasPort = true } else { request.head.fields[index].isRemoved = true }
+            case .via:
+                passes &+= ByteSearch.countPseudonym(in: request.bytes.span.extracting(request.head.fields[index].value.range))
+            default:
+                break
+            }
+        }
+        return passes
+    }
+
+    /// Appends our own lines. `peer` is the connection's other end (or whom its PROXY header names).
+    func write(_ request: inout RequestContext, peer: IPAddress, localPort: UInt16) {
+        write(
+            to: &request.additions, request.head, request.bytes, id: request.requestID, client: request.client, peer: peer,
+            port: localPort)
+    }
+
+    private func write(
+        to additions: inout FieldAdditions, _ head: borrowing RequestHead, _ bytes: borrowing Buffer, id: borrowing Buffer,
+        client: IPAddress, peer: IPAddress, port: UInt16
+    ) {
+        guard additions.tailroom >= 1_024 else { return }
+        additions.appendLines { lines in
+            lines.append("X-Forwarded-For: ")
+            if isTrusted { appendChain(&lines, head, bytes.span) }
+            Self.append(peer, to: &lines)
+            lines.append("\r\nX-Real-IP: ")
+            Self.append(client, to: &lines)
+            if !hasProto { lines.append("\r\nX-Forwarded-Proto: http") }
+            if !hasHost, head.authority.count > 0, head.authority.count <= 512 {
+                lines.append("\r\nX-Forwarded-Host: ")
+                lines.append(bytes, head.authority.range)
+            }
+            if !hasPort, port > 0 {
+                lines.append("\r\nX-Forwarded-Port: ")
+                lines.append(decimal: Int(port))
+            }
+            lines.append("\r\nVia: 1.1 martlet\r\nX-Request-Id: ")
+            lines.append(id)
+            lines.append("\r\n")
+        }
+    }
+
+    private static func append(_ address: IPAddress, to lines: inout Buffer) {
+        address.write { lines.append($0) }
+    }
+
+    /// What trusted proxies before us said, in order and in one list.
+    private func appendChain(_ lines: inout Buffer, _ head: borrowing RequestHead, _ bytes: Span<UInt8>) {
+        for index in 0..<head.fields.count where head.fields[index].known == .xForwardedFor {
+            let value = head.fields[index].value
+            guard value.count > 0, Int(value.count) + 512 <= lines.tailroom else { continue }
+            lines.append(bytes.extracting(value.range))
+            lines.append(", ")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Config
+import Containers
+import HTTP
+import HTTP1
+import Middleware
+import Net
+import Routing
+
+/// Steps on parts of a request. Free functions, because a span taken from one part of the worker would borrow all of it.
+enum RequestSteps {
+    /// The host that routes: of the target or the Host field, in its one form. False: it is not valid.
+    static func fillHost(_ host: inout Buffer, _ head: borrowing RequestHead, _ bytes: borrowing Buffer) -> Bool {
+        if head.authority.isEmpty { return true }
+        return CanonicalHost.append(bytes.span.extracting(head.authority.range), to: &host)
+    }
+
+    /// The path that routes, in its one form. False: it is refused.
+    static func fillPath(
+        _ path: inout Buffer, _ head: borrowing RequestHead, _ bytes: borrowing Buffer, rules: CanonicalPath.Rules
+    ) -> Bool {
+        if head.form == .asterisk {
+            path.append(0x2A)
+            return true
+        }
+        if head.path.isEmpty {
+            path.append(0x2F)
+            return true
+        }
+        return CanonicalPath.append(bytes.span.extracting(head.path.range), rules: rules, to: &path) == nil
+    }
+
+    static func match(
+        _ router: Router, host: borrowing Buffer, path: borrowing Buffer, head: borrowing RequestHead,
+        bytes: borrowing Buffer, parameters: inout FixedArray<ByteRange>
+    ) -> RouteMatch {
+        let span = bytes.span
+        return router.match(
+            host: host.span, path: path.span, method: head.method, methodBytes: span.extracting(head.methodRange.range),
+            query: span.extracting(head.query?.range ?? 0..<0), head: head, bytes: span, parameters: &parameters)
+    }
+
+    static func allowedMethods(_ router: Router, host: borrowing Buffer, path: borrowing Buffer) -> String {
+        router.allowedMethods(host: host.span, path: path.span).joined(separator: ", ")
+    }
+
+    /// A trusted peer's request id; false when there is none that can be kept.
+    static func keepRequestID(_ id: inout Buffer, _ head: borrowing RequestHead, _ bytes: borrowing Buffer) -> Bool {
+        for index in 0..<head.fields.count where head.fields[index].known == .xRequestID {
+            let value = head.fields[index].value
+            guard value.count > 0, value.count <= RequestContext.requestIDLimit else { return false }
+            id.append(bytes, value.range)
+            return true
+        }
+        return false
+    }
+
+    static func client(
+        _ head: borrowing RequestHead, _ bytes: borrowing Buffer, peer: IPAddress, snapshot: Snapshot
+    ) -> IPAddress {
+        ForwardedClient.client(fields: head, bytes: bytes.span, peer: peer) { snapshot.isTrusted($0, isUnix: false) }
+    }
+
+    /// Writes the head for the upstream. `host` nil: the client's.
+    static func encode(
+        to out: inout Buffer, _ head: borrowing RequestHead, _ bytes: borrowing Buffer, path: borrowing Buffer,
+        host: [UInt8]?, additions: borrowing FieldAdditions, upgrade: Bool, sendExpect: Bool
+    ) -> Bool {
+        let span = bytes.span
+        if let host {
+            return (try? RequestEncoder.append(
+                to: &out, bytes: span, head: head, path: path.span, host: host.span, additions: additions.span,
+                framing: head.framing, upgrade: upgrade, sendExpect: sendExpect)) ?? false
+        }
+        return (try? RequestEncoder.append(
+            to: &out, bytes: span, head: head, path: path.span, host: span.extracting(head.authority.range),
+            additions: additions.span, framing: head.framing, upgrade: upgrade, sendExpect: sendExpect)) ?? false
+    }
+
+    /// Whether a rewritten path is in its one form already, so that it cannot mean something else to the upstream.
+    static func isCanonical(_ path: borrowing Buffer, rules: CanonicalPath.Rules, scratch: inout Buffer) -> Bool {
+        CanonicalPath.append(path.span, rules: rules, to: &scratch) == nil && ByteClass.equals(path.span, scratch.span)
+    }
+
+    /// Appends the path without a prefix that ends on a segment border; the path itself when it does not begin with it.
+    static func appendWithoutPrefix(_ prefix: [UInt8], of path: borrowing Buffer, to out: inout Buffer) {
+        let span = path.span
+        guard PathPrefix.matches(span, prefix.span) else {
+            out.append(span)
+            return
+        }
+        if span.count == prefix.count { out.append(0x2F) } else { out.append(span.extracting(prefix.count..<span.count)) }
+    }
+
+    static func text(_ bytes: borrowing Buffer) -> String {
+        var copy: [UInt8] = []
+        copy.reserveCapacity(bytes.count)
+        for index in 0..<bytes.count { copy.append(bytes[index]) }
+        return String(decoding: copy, as: UTF8.self)
+    }
+}

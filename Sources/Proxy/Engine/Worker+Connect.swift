@@ -1,0 +1,256 @@
+import Config
+import Containers
+import EventLoop
+import HTTP
+import HTTP1
+import Net
+import Upstream
+
+/// An exchange's way to an upstream connection: an idle one, a new one, or a place in the queue.
+extension Worker where Driver: ~Copyable {
+    mutating func connectExchange(_ exchange: SlabKey) {
+        let pool = exchanges[exchange].pool
+        guard pools.contains(pool) else {
+            failExchange(exchange, .internalError)
+            return
+        }
+        while true {
+            let state = pools[pool].state
+            guard
+                let index = pools[pool].balancer.pick(
+                    state, now: driver.now, random: &random, key: exchanges[exchange].balanceKey, tried: exchanges[exchange].tried)
+            else {
+                failExchange(exchange, lastConnectCode(exchange, state))
+                return
+            }
+            if let session = takeIdle(pool, index, exchange) {
+                attach(exchange, session, isReused: true)
+                return
+            }
+            guard state.acquireConnection(endpoint: index, orWakeLater: context.index) else {
+                enqueue(exchange, pool)
+                return
+            }
+            if open(exchange, pool, index) { return }
+        }
+    }
+
+    /// Why there is no endpoint left: what the last attempt met, or that there was nothing to attempt.
+    private func lastConnectCode(_ exchange: SlabKey, _ state: UpstreamState) -> ErrorCode {
+        if exchanges[exchange].attempts > 0, exchanges[exchange].code != .none { return exchanges[exchange].code }
+        return state.hasResolvedEndpoint ? .noEndpoint : .dnsError
+    }
+
+    // MARK: New connections
+
+    /// Begins a connection, whose permit is taken already. False: it failed at once and the endpoint counts as tried.
+    private mutating func open(_ exchange: SlabKey, _ pool: SlabKey, _ index: Int) -> Bool {
+        let state = pools[pool].state
+        let endpoint = state.endpoints[index]
+        exchanges[exchange].attempts &+= 1
+        guard let address = pools[pool].cursors[index].next(endpoint) else {
+            return refuseOpen(exchange, state, index, .dnsError)
+        }
+        do throws(IOFailure) {
+            let socket = try driver.connect(to: address)
+            let session = UpstreamSession(
+                socket: socket, endpoint: endpoint, endpointIndex: index, upstream: state, pool: pool,
+                idleLimit: state.config.pool.idleTimeout.wholeNanoseconds, now: driver.now)
+            guard let key = sessions.insert(session) else {
+                driver.close(socket)
+                return refuseOpen(exchange, state, index, .overloaded)
+            }
+            driver.setOwner(socket, Owner.upstream(key))
+            pools[pool].sessions &+= 1
+            sessions[key].exchange = exchange
+            exchanges[exchange].session = key
+            exchanges[exchange].endpoint = index
+            exchanges[exchange].phase = .connecting
+            exchanges[exchange].connectingAt = driver.now
+            countRequest(exchange, state, index)
+            setUpstreamTimer(key, after: route(of: exchange)?.connectTimeout ?? 3_000_000_000)
+            armExchangeTimer(exchange)
+            return true
+        } catch {
+            if error == .exhausted { return refuseOpen(exchange, state, index, .overloaded) }
+            endpoint.noteConnectFailure(now: driver.now)
+            return refuseOpen(exchange, state, index, .connectionRefused)
+        }
+    }
+
+    private mutating func refuseOpen(_ exchange: SlabKey, _ state: UpstreamState, _ index: Int, _ code: ErrorCode) -> Bool {
+        state.releaseConnection(endpoint: index)
+        wakeWaiter(state)
+        exchanges[exchange].tried.insert(index)
+        exchanges[exchange].code = code
+        return false
+    }
+
+    mutating func onConnected(_ key: SlabKey) {
+        sessions[key].endpoint.noteSuccess()
+        timers.remove(Owner.upstreamTimer(key))
+        let exchange = sessions[key].exchange
+        guard exchanges.contains(exchange) else {
+            becomeIdle(key)
+            return
+        }
+        exchanges[exchange].connectedAt = driver.now
+        attach(exchange, key, isReused: false)
+    }
+
+    /// A connection that never stood: another endpoint is tried, with any method, because nothing was sent.
+    mutating func onConnectFailure(_ key: SlabKey, _ code: ErrorCode) {
+        sessions[key].endpoint.noteConnectFailure(now: driver.now)
+        let exchange = sessions[key].exchange
+        let index = sessions[key].endpointIndex
+        closeSession(key)
+        guard exchanges.contains(exchange) else { return }
+        uncountRequest(exchange)
+        exchanges[exchange].session = .none
+        exchanges[exchange].code = code
+        exchanges[exchange].tried.insert(index)
+        connectExchange(exchange)
+    }
+
+    // MARK: Idle sessions
+
+    /// The most recently used idle session of an endpoint that may be used again.
+    private mutating func takeIdle(_ pool: SlabKey, _ index: Int, _ exchange: SlabKey) -> SlabKey? {
+        let peek = !exchanges[exchange].method.isIdempotent
+        while true {
+            let key = pools[pool].newestIdle[index]
+            guard sessions.contains(key) else { return nil }
+            unlinkIdle(key)
+            timers.remove(Owner.upstreamTimer(key))
+            if driver.isQuiet(sessions[key].socket, peek: peek) { return key }
+            closeSession(key)
+        }
+    }
+
+    /// A session without an exchange goes to the pool, or to the exchange that waits longest.
+    mutating func becomeIdle(_ key: SlabKey) {
+        let pool = sessions[key].pool
+        sessions[key].exchange = .none
+        if serveWaiting(with: key) { return }
+        let state = sessions[key].upstream
+        let limit = state.config.pool.maxIdle ?? state.config.pool.maxConnections
+        let isOld = driver.now.since(sessions[key].connectedAt) >= state.config.pool.maxAge.wholeNanoseconds
+        guard !isOld, phase == .running, !state.hasWaiters, pools[pool].idleCount < limit,
+            sessions[key].endpointIndex >= 0
+        else {
+            closeSession(key)
+            return
+        }
+        let index = sessions[key].endpointIndex
+        let newest = pools[pool].newestIdle[index]
+        sessions[key].phase = .idle
+        sessions[key].idleSince = driver.now
+        sessions[key].older = newest
+        sessions[key].newer = .none
+        if sessions.contains(newest) { sessions[newest].newer = key }
+        pools[pool].newestIdle[index] = key
+        pools[pool].idleCount &+= 1
+        if pools[pool].idleCount == 1 { state.noteIdle(context.index, holds: true) }
+        setUpstreamTimer(key, after: sessions[key].idleLimit)
+    }
+
+    mutating func unlinkIdle(_ key: SlabKey) {
+        guard sessions[key].phase == .idle else { return }
+        let pool = sessions[key].pool
+        let newer = sessions[key].newer
+        let older = sessions[key].older
+        if sessions.contains(newer) {
+            sessions[newer].older = older
+        } else if sessions[key].endpointIndex >= 0 {
+            pools[pool].newestIdle[sessions[key].endpointIndex] = older
+        }
+        if sessions.contains(older) { sessions[older].newer = newer }
+        sessions[key].newer = .none
+        sessions[key].older = .none
+        sessions[key].phase = .busy
+        pools[pool].idleCount &-= 1
+        if pools[pool].idleCount == 0 { pools[pool].state.noteIdle(context.index, holds: false) }
+    }
+
+    /// Closes an upstream connection and gives its permit back.
+    mutating func closeSession(_ key: SlabKey, abort: Bool = false) {
+        guard sessions.contains(key) else { return }
+        unlinkIdle(key)
+        timers.remove(Owner.upstreamTimer(key))
+        guard let session = sessions.remove(key) else { return }
+        if abort { driver.abort(session.socket) } else { driver.close(session.socket) }
+        pools[session.pool].sessions &-= 1
+        session.upstream.releaseConnection(of: session.endpoint)
+        wakeWaiter(session.upstream)
+    }
+
+    // MARK: Waiting for a permit
+
+    private mutating func enqueue(_ exchange: SlabKey, _ pool: SlabKey) {
+        let state = pools[pool].state
+        guard state.enterQueue() else {
+            failExchange(exchange, .connectionLimitReached)
+            return
+        }
+        exchanges[exchange].phase = .queued
+        exchanges[exchange].queuedAt = driver.now
+        exchanges[exchange].isQueued = true
+        pools[pool].waiting.append(exchange)
+        armExchangeTimer(exchange)
+        if let holder = state.takeIdleHolder(except: context.index) {
+            context.inboxes[holder].post(.giveUpIdle(upstream: state.name))
+        }
+    }
+
+    /// Ends the wait of an exchange, however it ends.
+    mutating func leaveQueue(_ exchange: SlabKey) {
+        guard exchanges[exchange].isQueued else { return }
+        exchanges[exchange].isQueued = false
+        let pool = exchanges[exchange].pool
+        if pools.contains(pool) { pools[pool].state.leaveQueue() }
+    }
+
+    /// Gives a free session to the exchange that waits longest. False: nobody waits.
+    private mutating func serveWaiting(with key: SlabKey) -> Bool {
+        let pool = sessions[key].pool
+        while let exchange = pools[pool].waiting.popFirst() {
+            guard exchanges.contains(exchange), exchanges[exchange].phase == .queued else { continue }
+            leaveQueue(exchange)
+            attach(exchange, key, isReused: sessions[key].requests > 0)
+            return true
+        }
+        return false
+    }
+
+    /// A permit may be free: the exchange that waits longest tries again.
+    mutating func serveWaiting(_ pool: SlabKey) {
+        while let exchange = pools[pool].waiting.popFirst() {
+            guard exchanges.contains(exchange), exchanges[exchange].phase == .queued else { continue }
+            leaveQueue(exchange)
+            connectExchange(exchange)
+            return
+        }
+    }
+
+    /// Tells a worker that waits for a permit of this upstream that one is free.
+    mutating func wakeWaiter(_ state: UpstreamState) {
+        guard let worker = state.takeWaiter() else { return }
+        context.inboxes[worker].post(.permitFreed(upstream: state.name))
+    }
+
+    // MARK: Requests in flight
+
+    mutating func countRequest(_ exchange: SlabKey, _ state: UpstreamState, _ index: Int) {
+        guard !exchanges[exchange].isCounted else { return }
+        exchanges[exchange].isCounted = true
+        state.beginRequest(endpoint: index)
+    }
+
+    mutating func uncountRequest(_ exchange: SlabKey) {
+        guard exchanges[exchange].isCounted, pools.contains(exchanges[exchange].pool) else { return }
+        exchanges[exchange].isCounted = false
+        let state = pools[exchanges[exchange].pool].state
+        let index = exchanges[exchange].endpoint
+        if index >= 0, index < state.endpoints.count { state.endRequest(endpoint: index) }
+    }
+}

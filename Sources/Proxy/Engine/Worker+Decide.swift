@@ -1,0 +1,153 @@
+import Config
+import Containers
+import EventLoop
+import HTTP
+import Middleware
+import Net
+import Routing
+
+/// What happens with a request: its route, its middleware, its action.
+///
+/// During these steps the head's bytes are in `request.bytes`.
+extension Worker where Driver: ~Copyable {
+    var currentSnapshot: Snapshot? { snapshots.contains(current) ? snapshots[current].snapshot : nil }
+
+    mutating func decide(_ exchange: SlabKey, _ key: SlabKey) {
+        request.additions.removeAll()
+        request.path.clear()
+        request.parameters.removeAll()
+        request.host.clear()
+        request.requestID.clear()
+        request.identity.clear()
+        request.slot = 0
+        request.bodyLimit = .max
+        request.localReply = nil
+        fillIdentity(exchange, key)
+        let listener = downstreams[key].listener
+        guard RequestSteps.fillHost(&request.host, request.head, request.bytes) else {
+            reply(exchange, .badRequest)
+            return
+        }
+        guard RequestSteps.fillPath(&request.path, request.head, request.bytes, rules: listener.pathRules) else {
+            reply(exchange, .pathRefused)
+            return
+        }
+        route(exchange, listener)
+    }
+
+    /// Client, request id and time: what every answer and log line needs.
+    mutating func fillIdentity(_ exchange: SlabKey, _ key: SlabKey) {
+        request.now = driver.now
+        request.client = downstreams[key].client
+        request.clientPort = downstreams[key].clientPort
+        let isTrusted = downstreams[key].isTrusted
+        if isTrusted, let snapshot = currentSnapshot {
+            request.client = RequestSteps.client(request.head, request.bytes, peer: request.client, snapshot: snapshot)
+        }
+        fillRequestID(isTrusted: isTrusted)
+        let start = request.bytes.count
+        if request.bytes.tailroom >= request.requestID.count {
+            request.bytes.append(request.requestID)
+            exchanges[exchange].requestID = ByteRange(start: start, count: request.requestID.count)
+        }
+        exchanges[exchange].client = request.client
+        exchanges[exchange].clientPort = request.clientPort
+    }
+
+    private mutating func fillRequestID(isTrusted: Bool) {
+        if isTrusted, RequestSteps.keepRequestID(&request.requestID, request.head, request.bytes) { return }
+        for _ in 0..<2 {
+            var word = random.next()
+            for _ in 0..<16 {
+                let digit = UInt8(truncatingIfNeeded: word & 15)
+                request.requestID.append(digit < 10 ? 0x30 &+ digit : 0x57 &+ digit)
+                word >>= 4
+            }
+        }
+    }
+
+    private mutating func route(_ exchange: SlabKey, _ listener: ListenerState) {
+        guard let snapshot = currentSnapshot, let router = snapshot.router(of: listener) else {
+            reply(exchange, .noRoute)
+            return
+        }
+        let match = RequestSteps.match(
+            router, host: request.host, path: request.path, head: request.head, bytes: request.bytes,
+            parameters: &request.parameters)
+        switch match {
+        case .notFound:
+            reply(exchange, .noRoute)
+        case .methodNotAllowed:
+            var answer = LocalReply(.methodNotAllowed)
+            let allowed = RequestSteps.allowedMethods(router, host: request.host, path: request.path)
+            answer.headers.append((name: "Allow", value: allowed))
+            sendReply(exchange, answer)
+        case .route(let number):
+            exchanges[exchange].route = number
+            let route = snapshot.routes[number]
+            request.routeName = route.name
+            request.parameterNames = route.parameterNames
+            runChain(exchange, route, from: 0)
+        }
+    }
+
+    /// Runs the route's middleware from a step on, then its action.
+    mutating func runChain(_ exchange: SlabKey, _ route: RouteState, from step: Int) {
+        if route.chain.count > 0 {
+            switch route.chain.onRequest(&request, from: step, slots: &exchanges[exchange].slots) {
+            case .next:
+                exchanges[exchange].entered = route.chain.count
+            case .reply(let entered):
+                exchanges[exchange].entered = entered
+                sendReply(exchange, request.localReply ?? LocalReply(.internalError))
+                return
+            case .suspend(let step):
+                exchanges[exchange].entered = step
+                suspend(exchange, route, step: step)
+                return
+            }
+        }
+        keepIdentity(exchange)
+        act(exchange, route)
+    }
+
+    /// Keeps the proven identity behind the head's bytes, for logs and the response phase.
+    private mutating func keepIdentity(_ exchange: SlabKey) {
+        guard !request.identity.isEmpty, request.bytes.tailroom >= request.identity.count else { return }
+        let start = request.bytes.count
+        request.bytes.append(request.identity)
+        exchanges[exchange].identity = ByteRange(start: start, count: request.identity.count)
+    }
+
+    private mutating func act(_ exchange: SlabKey, _ route: RouteState) {
+        switch route.action {
+        case .upstream(let number):
+            forward(exchange, route, upstream: number)
+        case .redirect(let to, let status):
+            var location = driver.buffers.take(.message)
+            let isSafe = to.appendRedirect(to: &location, request)
+            var answer = isSafe ? LocalReply(status: status) : LocalReply(.pathRefused)
+            if isSafe { answer.headers.append((name: "Location", value: RequestSteps.text(location))) }
+            driver.buffers.give(location)
+            sendReply(exchange, answer)
+        case .respond(let response, let headers):
+            var answer = LocalReply(status: response.status)
+            answer.body = response.body
+            answer.contentType = response.contentType
+            for header in headers {
+                var value = driver.buffers.take(.message)
+                if header.value.append(to: &value, request) {
+                    answer.headers.append((name: header.name, value: RequestSteps.text(value)))
+                }
+                driver.buffers.give(value)
+            }
+            sendReply(exchange, answer)
+        }
+    }
+
+    /// The body is larger than a middleware allows: known before a byte of it went upstream when its length is announced.
+    func exceedsBodyLimit(_ exchange: SlabKey) -> Bool {
+        if case .length(let count) = exchanges[exchange].requestFraming { return count > request.bodyLimit }
+        return false
+    }
+}

@@ -1,0 +1,122 @@
+import Containers
+import EventLoop
+import HTTP
+import HTTP1
+import WebSocket
+
+/// Bytes and events of a client connection.
+extension Worker where Driver: ~Copyable {
+    /// Bytes that may be thrown away after an answer until the connection is cut.
+    private static var lingerLimit: Int { 64 << 20 }
+
+    mutating func onDownstreamData(_ owner: UInt64, _ buffer: consuming Buffer) {
+        guard let key = downstreams.key(at: Owner.place(owner)) else {
+            driver.buffers.give(buffer)
+            return
+        }
+        switch downstreams[key].phase {
+        case .waiting, .head:
+            receiveHead(key, buffer)
+        case .exchange:
+            receiveDuringExchange(key, buffer)
+        case .tunnel:
+            relayFromClient(key, buffer)
+        case .proxyHeader:
+            receiveProxyHeader(key, buffer)
+        case .lingering:
+            downstreams[key].lingered &+= buffer.count
+            let isTooMuch = downstreams[key].lingered > Self.lingerLimit
+            driver.buffers.give(buffer)
+            if isTooMuch { closeDownstream(key) }
+        }
+    }
+
+    /// Content of the running request, or requests behind it.
+    private mutating func receiveDuringExchange(_ key: SlabKey, _ buffer: consuming Buffer) {
+        let exchange = downstreams[key].exchange
+        appendPending(key, buffer)
+        if exchanges.contains(exchange), !exchanges[exchange].isRequestComplete {
+            pumpRequest(exchange)
+        } else {
+            pauseDownstream(key)
+        }
+    }
+
+    /// Keeps received bytes for later. Reading is paused before a second buffer can come, but for bytes that were on their way.
+    mutating func appendPending(_ key: SlabKey, _ buffer: consuming Buffer) {
+        guard let old = downstreams[key].pending.take() else {
+            downstreams[key].pending = consume buffer
+            return
+        }
+        var joined = driver.buffers.take(atLeast: old.count + buffer.count)
+        joined.append(old)
+        joined.append(buffer)
+        driver.buffers.give(old)
+        driver.buffers.give(buffer)
+        downstreams[key].pending = consume joined
+    }
+
+    mutating func pauseDownstream(_ key: SlabKey) {
+        guard !downstreams[key].isPaused else { return }
+        downstreams[key].isPaused = true
+        driver.pause(downstreams[key].socket)
+    }
+
+    mutating func resumeDownstream(_ key: SlabKey) {
+        guard downstreams[key].isPaused else { return }
+        downstreams[key].isPaused = false
+        driver.resume(downstreams[key].socket)
+    }
+
+    /// The last exchange is over and bytes may be waiting.
+    mutating func continueDownstream(_ key: SlabKey) {
+        guard downstreams[key].phase == .waiting else { return }
+        if let pending = downstreams[key].pending.take() {
+            receiveHead(key, pending)
+        } else if downstreams[key].sawEnd {
+            closeDownstream(key)
+        }
+    }
+
+    mutating func onDownstreamEnd(_ key: SlabKey) {
+        downstreams[key].sawEnd = true
+        switch downstreams[key].phase {
+        case .waiting, .head, .proxyHeader, .lingering:
+            closeDownstream(key)
+        case .tunnel:
+            onClientTunnelEnd(key)
+        case .exchange:
+            let exchange = downstreams[key].exchange
+            downstreams[key].closes = true
+            guard exchanges.contains(exchange), !exchanges[exchange].isRequestComplete else { return }
+            if downstreams[key].pending == nil {
+                // RFC 9112 section 8: an incomplete request is never completed for it.
+                exchanges[exchange].code = .clientClosed
+                closeDownstream(key)
+            }
+        }
+    }
+
+    mutating func onDownstreamFailure(_ key: SlabKey) {
+        let exchange = downstreams[key].exchange
+        if exchanges.contains(exchange), exchanges[exchange].code == .none { exchanges[exchange].code = .clientClosed }
+        closeDownstream(key)
+    }
+
+    /// Everything queued for the client is with the kernel: the upstream may be read again.
+    mutating func onDownstreamDrained(_ key: SlabKey) {
+        let exchange = downstreams[key].exchange
+        guard exchanges.contains(exchange) else {
+            if downstreams[key].phase == .lingering { return }
+            return
+        }
+        let session = exchanges[exchange].session
+        if sessions.contains(session) { resumeSession(session) }
+        if exchanges[exchange].phase == .tunnel { return }
+        if exchanges[exchange].isResponseComplete {
+            finishExchange(exchange)
+        } else {
+            armExchangeTimer(exchange)
+        }
+    }
+}

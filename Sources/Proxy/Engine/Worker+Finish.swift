@@ -1,0 +1,102 @@
+import Containers
+import EventLoop
+import HTTP
+import HTTP1
+
+/// Every way in which an exchange ends.
+extension Worker where Driver: ~Copyable {
+    /// After our direction is closed: silence for so long ends the connection, and so does the total.
+    static var lingerIdle: Int64 { 5_000_000_000 }
+
+    /// The exchange cannot go on: an answer when none has begun, else a visible break.
+    mutating func failExchange(_ exchange: SlabKey, _ code: ErrorCode) {
+        exchanges[exchange].code = code
+        dropUpstream(exchange)
+        guard exchanges[exchange].isResponseStarted else {
+            reply(exchange, code)
+            return
+        }
+        let downstream = exchanges[exchange].downstream
+        let needsReset = exchanges[exchange].downstreamFraming == .untilClose
+        retire(exchange)
+        guard downstreams.contains(downstream) else { return }
+        downstreams[downstream].exchange = .none
+        if needsReset {
+            // A client that reads until the end could take a plain end for the answer's (RFC 9112 section 8).
+            closeDownstream(downstream, abort: true)
+        } else {
+            linger(downstream)
+        }
+    }
+
+    /// Lets go of everything upstream: the connection (broken off when a request is half sent), the queue, the counts.
+    mutating func dropUpstream(_ exchange: SlabKey) {
+        leaveQueue(exchange)
+        endRetry(exchange)
+        uncountRequest(exchange)
+        let session = exchanges[exchange].session
+        exchanges[exchange].session = .none
+        guard sessions.contains(session) else { return }
+        sessions[session].exchange = .none
+        closeSession(session, abort: true)
+    }
+
+    /// The answer is complete and with the kernel.
+    mutating func finishExchange(_ exchange: SlabKey) {
+        let downstream = exchanges[exchange].downstream
+        let isComplete = exchanges[exchange].isRequestComplete
+        if exchanges[exchange].isResponseComplete, !isComplete, sessions.contains(exchanges[exchange].session) {
+            dropUpstream(exchange)
+        }
+        retire(exchange)
+        guard downstreams.contains(downstream) else { return }
+        downstreams[downstream].exchange = .none
+        if downstreams[downstream].closes || !isComplete || phase != .running {
+            linger(downstream)
+            return
+        }
+        downstreams[downstream].phase = .waiting
+        downstreams[downstream].lookedAt = 0
+        downstreams[downstream].since = driver.now
+        setDownstreamTimer(downstream, after: downstreams[downstream].listener.keepAliveTimeout)
+        if downstreams[downstream].pending != nil || downstreams[downstream].sawEnd { makeRunnable(downstream) }
+        resumeDownstream(downstream)
+    }
+
+    /// Ends our direction and reads the rest away, so that the answer is not lost to a reset (RFC 9112 section 9.6).
+    mutating func linger(_ downstream: SlabKey) {
+        if let pending = downstreams[downstream].pending.take() { driver.buffers.give(pending) }
+        driver.shutdownWrite(downstreams[downstream].socket)
+        if downstreams[downstream].sawEnd, driver.queuedBytes(downstreams[downstream].socket) == 0 {
+            closeDownstream(downstream)
+            return
+        }
+        downstreams[downstream].phase = .lingering
+        downstreams[downstream].since = driver.now
+        setDownstreamTimer(downstream, after: Self.lingerIdle)
+        resumeDownstream(downstream)
+    }
+
+    /// The client is gone: the upstream's work is stopped.
+    mutating func abandonExchange(_ exchange: SlabKey) {
+        if exchanges[exchange].code == .none, !exchanges[exchange].isResponseComplete { exchanges[exchange].code = .clientClosed }
+        dropUpstream(exchange)
+        retire(exchange)
+    }
+
+    /// Writes the log line and frees what the exchange held.
+    mutating func retire(_ exchange: SlabKey) {
+        logExchange(exchange)
+        guard var ended = exchanges.remove(exchange) else { return }
+        if let bytes = ended.requestBytes.take() { driver.buffers.give(bytes) }
+        if let head = ended.upstreamHead.take() { driver.buffers.give(head) }
+        releaseSnapshot(ended.snapshot)
+    }
+
+    func route(of exchange: SlabKey) -> RouteState? {
+        let number = exchanges[exchange].route
+        let use = exchanges[exchange].snapshot
+        guard number >= 0, snapshots.contains(use) else { return nil }
+        return snapshots[use].snapshot.routes[number]
+    }
+}

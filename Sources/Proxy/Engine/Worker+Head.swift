@@ -1,0 +1,135 @@
+import Containers
+import EventLoop
+import HTTP
+import HTTP1
+import Middleware
+
+/// From bytes to a request: the head of a client connection's next request.
+extension Worker where Driver: ~Copyable {
+    /// Looks for a head in the bytes of a connection that waits for one.
+    mutating func receiveHead(_ key: SlabKey, _ buffer: consuming Buffer) {
+        if downstreams[key].phase == .head, !isWorthParsing(key, buffer) {
+            driver.unread(downstreams[key].socket, buffer)
+            return
+        }
+        do throws(RequestFailure) {
+            let isComplete = try downstreams[key].listener.parser.parse(buffer.span, into: &request.head)
+            guard isComplete else {
+                waitForHead(key, buffer)
+                return
+            }
+            beginExchange(key, buffer)
+        } catch {
+            refuseHead(key, buffer, error.code)
+        }
+    }
+
+    /// Whether the bytes that came since the last look can complete a line or show an error: an incomplete head is parsed from its
+    /// beginning, so looking at every byte of a slow one would cost quadratic time.
+    private func isWorthParsing(_ key: SlabKey, _ buffer: borrowing Buffer) -> Bool {
+        let seen = downstreams[key].lookedAt
+        let bytes = buffer.span
+        if bytes.count < 64 || bytes.count >= seen &* 2 { return true }
+        var index = min(seen, bytes.count)
+        while index < bytes.count {
+            if bytes[index] == 0x0A { return true }
+            index &+= 1
+        }
+        return false
+    }
+
+    private mutating func waitForHead(_ key: SlabKey, _ buffer: consuming Buffer) {
+        if downstreams[key].phase == .waiting {
+            downstreams[key].phase = .head
+            downstreams[key].since = driver.now
+            setDownstreamTimer(key, after: downstreams[key].listener.headTimeout)
+        }
+        downstreams[key].lookedAt = buffer.count
+        if downstreams[key].isPaused { resumeDownstream(key) }
+        driver.unread(downstreams[key].socket, buffer)
+        if downstreams[key].sawEnd { closeDownstream(key) }
+    }
+
+    /// A complete head stands at the buffer's front: from here on there is an exchange.
+    private mutating func beginExchange(_ key: SlabKey, _ buffer: consuming Buffer) {
+        guard let exchange = makeExchange(key) else {
+            driver.buffers.give(buffer)
+            closeDownstream(key)
+            return
+        }
+        let count = request.head.byteCount
+        var bytes = driver.buffers.take(atLeast: count)
+        bytes.append(buffer, 0..<count)
+        buffer.dropFirst(count)
+        if buffer.isEmpty { driver.buffers.give(buffer) } else { downstreams[key].pending = consume buffer }
+        noteHead(exchange)
+        swap(&request.bytes, &bytes)
+        decide(exchange, key)
+        swap(&request.bytes, &bytes)
+        keepRequestBytes(exchange, bytes)
+    }
+
+    /// The head's bytes stay with the exchange as long as it lives.
+    private mutating func keepRequestBytes(_ exchange: SlabKey, _ bytes: consuming Buffer) {
+        guard exchanges.contains(exchange) else {
+            driver.buffers.give(bytes)
+            return
+        }
+        exchanges[exchange].requestBytes = consume bytes
+    }
+
+    mutating func makeExchange(_ key: SlabKey) -> SlabKey? {
+        let exchange = Exchange(
+            downstream: key, snapshot: current, startedAt: driver.now,
+            wall: driver.wallClockSeconds, wallNanoseconds: driver.wallClockNanoseconds)
+        guard let exchangeKey = exchanges.insert(exchange) else { return nil }
+        snapshots[current].uses &+= 1
+        downstreams[key].phase = .exchange
+        downstreams[key].exchange = exchangeKey
+        downstreams[key].requests &+= 1
+        counters.requests &+= 1
+        timers.remove(Owner.downstreamTimer(key))
+        return exchangeKey
+    }
+
+    /// Copies what the exchange needs of the parsed head.
+    private mutating func noteHead(_ key: SlabKey) {
+        exchanges[key].method = request.head.method
+        exchanges[key].methodRange = request.head.methodRange
+        exchanges[key].target = request.head.target
+        exchanges[key].authority = request.head.authority
+        exchanges[key].minorVersion = request.head.minorVersion
+        exchanges[key].isWebSocket = request.head.isWebSocketHandshake
+        exchanges[key].awaitsContinue = request.head.expectsContinue
+        exchanges[key].acceptsTrailers = request.head.acceptsTrailers
+        exchanges[key].requestFraming = request.head.framing
+        switch request.head.framing {
+        case .none, .untilClose:
+            exchanges[key].isRequestComplete = true
+        case .length(let count):
+            exchanges[key].isRequestComplete = count == 0
+            exchanges[key].requestRest = count
+        case .chunked:
+            exchanges[key].isRequestComplete = false
+        }
+        if !request.head.keepAlive || phase != .running { downstreams[exchanges[key].downstream].closes = true }
+    }
+
+    /// Bytes that are no request: an answer, then the connection ends and nothing later on it is interpreted.
+    private mutating func refuseHead(_ key: SlabKey, _ buffer: consuming Buffer, _ code: ErrorCode) {
+        guard let exchange = makeExchange(key) else {
+            driver.buffers.give(buffer)
+            closeDownstream(key)
+            return
+        }
+        downstreams[key].closes = true
+        let count = min(buffer.count, BufferPool.headBytes)
+        var bytes = driver.buffers.take(.head)
+        bytes.append(buffer, 0..<count)
+        driver.buffers.give(buffer)
+        exchanges[exchange].requestBytes = consume bytes
+        request.reset()
+        fillIdentity(exchange, key)
+        reply(exchange, code)
+    }
+}

@@ -1,0 +1,28 @@
+import Containers
+import EventLoop
+import HTTP1
+
+/// Connections that begin with a PROXY header.
+extension Worker where Driver: ~Copyable {
+    mutating func receiveProxyHeader(_ key: SlabKey, _ buffer: consuming Buffer) {
+        switch ProxyHeader.parse(buffer.span) {
+        case .needMoreBytes:
+            driver.unread(downstreams[key].socket, buffer)
+        case .invalid:
+            // Not HTTP yet: nobody to answer. The peer was configured to send a header and did not.
+            driver.buffers.give(buffer)
+            counters.invalidProxyHeaders &+= 1
+            closeDownstream(key)
+        case .header(let count, let client, let port):
+            if let client {
+                downstreams[key].client = client
+                downstreams[key].clientPort = port
+                downstreams[key].isTrusted = currentSnapshot?.isTrusted(client, isUnix: false) ?? false
+            }
+            downstreams[key].phase = .waiting
+            setDownstreamTimer(key, after: downstreams[key].listener.keepAliveTimeout)
+            buffer.dropFirst(count)
+            if buffer.isEmpty { driver.buffers.give(buffer) } else { receiveHead(key, buffer) }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+import Containers
+import EventLoop
+import HTTP
+import HTTP1
+import Middleware
+import Upstream
+import WebSocket
+
+/// The request on its way to the upstream: head, content, end.
+///
+/// Back-pressure has one rule: a side is read only while nothing is queued for the other.
+extension Worker where Driver: ~Copyable {
+    /// Gives an exchange its connection and sends the head.
+    mutating func attach(_ exchange: SlabKey, _ session: SlabKey, isReused: Bool) {
+        sessions[session].exchange = exchange
+        sessions[session].phase = .busy
+        sessions[session].requests &+= 1
+        exchanges[exchange].session = session
+        exchanges[exchange].isReused = isReused
+        if isReused {
+            exchanges[exchange].attempts &+= 1
+            exchanges[exchange].endpoint = sessions[session].endpointIndex
+            countRequest(exchange, sessions[session].upstream, sessions[session].endpointIndex)
+        }
+        if exchanges[exchange].hasEndpointHost { setEndpointHost(exchange, session) }
+        exchanges[exchange].phase = .sending
+        sendHead(exchange, session)
+    }
+
+    private mutating func sendHead(_ exchange: SlabKey, _ session: SlabKey) {
+        guard let head = exchanges[exchange].upstreamHead.take() else {
+            failExchange(exchange, .internalError)
+            return
+        }
+        let socket = sessions[session].socket
+        let isComplete = exchanges[exchange].isRequestComplete
+        let hasContent = !isComplete && downstreams[exchanges[exchange].downstream].pending != nil
+        if isReplayable(exchange) {
+            var copy = driver.buffers.take(atLeast: head.count)
+            copy.append(head)
+            exchanges[exchange].upstreamHead = consume copy
+        }
+        exchanges[exchange].sentBytes &+= head.count
+        driver.send(socket, head, more: hasContent)
+        if isComplete {
+            requestSent(exchange)
+        } else {
+            if hasContent { pumpRequest(exchange) } else { resumeDownstream(exchanges[exchange].downstream) }
+            if exchanges.contains(exchange), !exchanges[exchange].isRequestComplete { armExchangeTimer(exchange) }
+        }
+    }
+
+    /// Nothing but the head has to be sent again, and sending it twice does no harm (RFC 9110 section 9.2.2).
+    func isReplayable(_ exchange: SlabKey) -> Bool {
+        exchanges[exchange].method.isIdempotent && exchanges[exchange].requestFraming == .none
+            && !exchanges[exchange].isWebSocket
+    }
+
+    /// Replaces the Host line by the endpoint's authority. It is the second line of our normal form.
+    private mutating func setEndpointHost(_ exchange: SlabKey, _ session: SlabKey) {
+        guard let head = exchanges[exchange].upstreamHead.take() else { return }
+        let authority = Array(sessions[session].endpoint.authority.utf8)
+        var out = driver.buffers.take(atLeast: head.count + authority.count)
+        let lineEnd = ByteSearch.firstLineEnd(head, from: 0)
+        let hostEnd = ByteSearch.firstLineEnd(head, from: lineEnd)
+        out.append(head, 0..<lineEnd)
+        out.append("Host: ")
+        out.append(authority)
+        out.append("\r\n")
+        out.append(head, hostEnd..<head.count)
+        driver.buffers.give(head)
+        exchanges[exchange].upstreamHead = consume out
+    }
+
+    /// Sends on what the client's connection has brought of the request's content.
+    mutating func pumpRequest(_ exchange: SlabKey) {
+        let downstream = exchanges[exchange].downstream
+        guard downstreams.contains(downstream), let pending = downstreams[downstream].pending.take() else { return }
+        let session = exchanges[exchange].session
+        guard exchanges[exchange].phase == .sending || exchanges[exchange].phase == .receiving, sessions.contains(session) else {
+            downstreams[downstream].pending = consume pending
+            pauseDownstream(downstream)
+            return
+        }
+        switch exchanges[exchange].requestFraming {
+        case .length:
+            pumpLength(exchange, session, pending)
+        case .chunked:
+            pumpChunked(exchange, session, pending)
+        case .none, .untilClose:
+            downstreams[downstream].pending = consume pending
+        }
+        guard exchanges.contains(exchange), downstreams.contains(downstream) else { return }
+        if exchanges[exchange].isRequestComplete {
+            requestSent(exchange)
+        } else if downstreams[downstream].sawEnd {
+            exchanges[exchange].code = .clientClosed
+            closeDownstream(downstream)
+        } else if driver.queuedBytes(sessions[session].socket) > 0 {
+            pauseDownstream(downstream)
+        } else {
+            resumeDownstream(downstream)
+        }
+        if exchanges.contains(exchange) { armExchangeTimer(exchange) }
+    }
+
+    private mutating func pumpLength(_ exchange: SlabKey, _ session: SlabKey, _ bytes: consuming Buffer) {
+        let rest = exchanges[exchange].requestRest
+        let count = min(rest, bytes.count)
+        exchanges[exchange].requestRest = rest &- count
+        exchanges[exchange].requestContentBytes &+= count
+        if count == rest { exchanges[exchange].isRequestComplete = true }
+        if count < bytes.count {
+            keepBehind(exchanges[exchange].downstream, bytes, from: count)
+            bytes.keepFirst(count)
+        }
+        driver.send(sessions[session].socket, bytes, more: false)
+    }
+
+    private mutating func pumpChunked(_ exchange: SlabKey, _ session: SlabKey, _ bytes: consuming Buffer) {
+        var decoder = exchanges[exchange].requestDecoder
+        let progress: ChunkedProgress
+        do throws(ChunkedFailure) {
+            progress = try decoder.decode(&bytes, trailers: &exchanges[exchange].requestTrailers)
+        } catch {
+            driver.buffers.give(bytes)
+            refuseContent(exchange, error.requestCode)
+            return
+        }
+        exchanges[exchange].requestDecoder = decoder
+        exchanges[exchange].requestContentBytes &+= progress.contentCount
+        if exchanges[exchange].requestContentBytes > exchanges[exchange].bodyLimit {
+            driver.buffers.give(bytes)
+            refuseContent(exchange, .bodyTooLarge)
+            return
+        }
+        if progress.isComplete {
+            exchanges[exchange].isRequestComplete = true
+            if progress.consumed < bytes.count { keepBehind(exchanges[exchange].downstream, bytes, from: progress.consumed) }
+        }
+        bytes.keepFirst(progress.contentCount)
+        let socket = sessions[session].socket
+        if bytes.isEmpty {
+            driver.buffers.give(bytes)
+        } else {
+            frameChunk(&bytes)
+            driver.send(socket, bytes, more: progress.isComplete)
+        }
+        if progress.isComplete { sendLastChunk(socket, exchange) }
+    }
+
+    /// Puts chunk framing around the bytes; they are moved where there is no room before them.
+    mutating func frameChunk(_ bytes: inout Buffer) {
+        if bytes.headroom < ChunkEncoder.headroom {
+            if bytes.capacity &- bytes.count >= ChunkEncoder.headroom &+ ChunkEncoder.tailroom {
+                bytes.slide(headroom: ChunkEncoder.headroom)
+            }
+        }
+        if bytes.headroom < ChunkEncoder.headroom || bytes.tailroom < ChunkEncoder.tailroom {
+            var larger = driver.buffers.take(atLeast: bytes.count &+ BufferPool.headroom &+ BufferPool.tailroom)
+            larger.clear(headroom: BufferPool.headroom)
+            larger.append(bytes)
+            swap(&bytes, &larger)
+            driver.buffers.give(larger)
+        }
+        _ = ChunkEncoder.frame(&bytes)
+    }
+
+    /// The last chunk, with those trailers of the client that the route lets through.
+    private mutating func sendLastChunk(_ socket: SocketID, _ exchange: SlabKey) {
+        var last = driver.buffers.take(atLeast: 16 &+ exchanges[exchange].requestTrailers.bytes.count)
+        last.append("0\r\n")
+        if let allowed = route(of: exchange)?.trailers, !allowed.isEmpty {
+            AllowedTrailers.append(exchanges[exchange].requestTrailers, only: allowed, to: &last)
+        }
+        last.append("\r\n")
+        driver.send(socket, last, more: false)
+    }
+
+    /// Keeps the bytes behind the request's end: the next request.
+    private mutating func keepBehind(_ downstream: SlabKey, _ bytes: borrowing Buffer, from offset: Int) {
+        var rest = driver.buffers.take(atLeast: bytes.count &- offset)
+        rest.append(bytes, offset..<bytes.count)
+        appendPending(downstream, rest)
+        pauseDownstream(downstream)
+    }
+
+    /// The last byte of the request is on its way: now the upstream's time runs.
+    private mutating func requestSent(_ exchange: SlabKey) {
+        exchanges[exchange].sentAt = driver.now
+        if exchanges[exchange].isResponseComplete {
+            finishExchange(exchange)
+            return
+        }
+        if exchanges[exchange].phase == .sending { armResponseTimer(exchange) }
+        armExchangeTimer(exchange)
+    }
+
+    mutating func armResponseTimer(_ exchange: SlabKey) {
+        let session = exchanges[exchange].session
+        guard sessions.contains(session) else { return }
+        setUpstreamTimer(session, after: route(of: exchange)?.responseTimeout ?? 30_000_000_000)
+    }
+
+    /// Content that is not valid, or too much: the upstream's request is broken off, never completed.
+    private mutating func refuseContent(_ exchange: SlabKey, _ code: ErrorCode) {
+        downstreams[exchanges[exchange].downstream].closes = true
+        failExchange(exchange, code)
+    }
+
+    mutating func onUpstreamDrained(_ key: SlabKey) {
+        let exchange = sessions[key].exchange
+        guard exchanges.contains(exchange) else { return }
+        let downstream = exchanges[exchange].downstream
+        guard downstreams.contains(downstream) else { return }
+        if exchanges[exchange].phase == .tunnel {
+            resumeDownstream(downstream)
+            return
+        }
+        guard !exchanges[exchange].isRequestComplete else { return }
+        if downstreams[downstream].pending != nil { pumpRequest(exchange) } else { resumeDownstream(downstream) }
+        if exchanges.contains(exchange) { armExchangeTimer(exchange) }
+    }
+}

@@ -1,0 +1,238 @@
+import Containers
+import EventLoop
+import HTTP
+import HTTP1
+import Middleware
+import Upstream
+import WebSocket
+
+/// The upstream's answer: interim responses, the head, and how its content will be framed for the client.
+extension Worker where Driver: ~Copyable {
+    /// Interim responses that one exchange relays.
+    private static var interimLimit: Int { 16 }
+    /// Content that is copied behind the head to go out in one piece.
+    private static var copyLimit: Int { 4_096 }
+
+    mutating func onUpstreamData(_ owner: UInt64, _ buffer: consuming Buffer) {
+        guard let key = sessions.key(at: Owner.place(owner)) else {
+            driver.buffers.give(buffer)
+            return
+        }
+        let exchange = sessions[key].exchange
+        guard exchanges.contains(exchange) else {
+            // Bytes that nobody asked for (RFC 9112 section 9.2): whatever they are, they answer no request.
+            driver.buffers.give(buffer)
+            counters.unexpectedUpstreamBytes &+= 1
+            closeSession(key)
+            return
+        }
+        switch exchanges[exchange].phase {
+        case .sending:
+            receiveResponseHead(exchange, key, buffer)
+        case .receiving:
+            receiveContent(exchange, key, buffer)
+        case .tunnel:
+            relayFromUpstream(exchange, key, buffer)
+        case .deciding, .suspended, .queued, .connecting, .replying:
+            driver.buffers.give(buffer)
+            closeSession(key)
+        }
+    }
+
+    private mutating func receiveResponseHead(_ exchange: SlabKey, _ key: SlabKey, _ buffer: consuming Buffer) {
+        if exchanges[exchange].firstByteAt == .never { exchanges[exchange].firstByteAt = driver.now }
+        while true {
+            do throws(ResponseFailure) {
+                let isComplete = try context.responseParser.parse(
+                    buffer.span, requestMethod: exchanges[exchange].method, into: &response.head)
+                guard isComplete else {
+                    driver.unread(sessions[key].socket, buffer)
+                    return
+                }
+            } catch {
+                driver.buffers.give(buffer)
+                failExchange(exchange, error.code)
+                return
+            }
+            if response.head.status == 101 {
+                switchProtocols(exchange, key, buffer)
+                return
+            }
+            guard response.head.status < 200 else { break }
+            guard relayInterim(exchange, buffer) else {
+                driver.buffers.give(buffer)
+                failExchange(exchange, .tooManyInterim)
+                return
+            }
+            buffer.dropFirst(response.head.byteCount)
+            if buffer.isEmpty {
+                driver.buffers.give(buffer)
+                return
+            }
+        }
+        receiveFinalHead(exchange, key, buffer)
+    }
+
+    /// Passes a 1xx on (RFC 9110 section 15.2): not to HTTP/1.0, not more than the limit.
+    private mutating func relayInterim(_ exchange: SlabKey, _ buffer: borrowing Buffer) -> Bool {
+        exchanges[exchange].interims &+= 1
+        guard exchanges[exchange].interims <= Self.interimLimit else { return false }
+        if response.head.status == 100 {
+            guard exchanges[exchange].awaitsContinue else { return true }
+            exchanges[exchange].awaitsContinue = false
+        }
+        guard exchanges[exchange].minorVersion >= 1 else { return true }
+        var out = driver.buffers.take(atLeast: response.head.byteCount + 64)
+        guard ResponseEncoder.appendInterim(to: &out, bytes: buffer.span, head: response.head) else {
+            driver.buffers.give(out)
+            return true
+        }
+        let downstream = exchanges[exchange].downstream
+        if downstreams.contains(downstream) { driver.send(downstreams[downstream].socket, out, more: false) }
+        armResponseTimer(exchange)
+        return true
+    }
+
+    /// The final head stands at the buffer's front.
+    private mutating func receiveFinalHead(_ exchange: SlabKey, _ key: SlabKey, _ buffer: consuming Buffer) {
+        exchanges[exchange].upstreamStatus = response.head.status
+        exchanges[exchange].keepsSession = response.head.keepAlive
+        if let seconds = response.head.keepAliveTimeoutSeconds {
+            // One second before the upstream gives up, so that a request does not meet its closing.
+            let limit = Int64(max(0, min(seconds, 3_600)) - 1) * 1_000_000_000
+            sessions[key].idleLimit = min(sessions[key].idleLimit, max(limit, 0))
+        }
+        noteResponseFraming(exchange)
+        let closesDownstream = planDownstreamFraming(exchange)
+        if closesDownstream { downstreams[exchanges[exchange].downstream].closes = true }
+        timers.remove(Owner.upstreamTimer(key))
+        if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }
+        endRetry(exchange)
+        let headCount = response.head.byteCount
+        guard let out = encodeResponseHead(exchange, &buffer) else {
+            driver.buffers.give(buffer)
+            failExchange(exchange, .responseHeadersTooLarge)
+            return
+        }
+        buffer.dropFirst(headCount)
+        exchanges[exchange].phase = .receiving
+        exchanges[exchange].isResponseStarted = true
+        exchanges[exchange].status = response.head.status
+        sendHeadAndContent(exchange, key, out, buffer)
+    }
+
+    private mutating func noteResponseFraming(_ exchange: SlabKey) {
+        exchanges[exchange].responseFraming = response.head.framing
+        exchanges[exchange].isStream = response.head.isEventStream
+        switch response.head.framing {
+        case .none:
+            exchanges[exchange].isResponseComplete = true
+        case .length(let count):
+            exchanges[exchange].isResponseComplete = count == 0
+            exchanges[exchange].responseRest = count
+        case .chunked:
+            break
+        case .untilClose:
+            exchanges[exchange].keepsSession = false
+        }
+    }
+
+    /// Decides how content goes to the client. True: the connection ends with the answer.
+    private mutating func planDownstreamFraming(_ exchange: SlabKey) -> Bool {
+        switch exchanges[exchange].responseFraming {
+        case .none:
+            exchanges[exchange].downstreamFraming = .none
+        case .length(let count):
+            exchanges[exchange].downstreamFraming = .length(count)
+        case .chunked, .untilClose:
+            if exchanges[exchange].minorVersion == 0 {
+                exchanges[exchange].downstreamFraming = .untilClose
+                return true
+            }
+            exchanges[exchange].downstreamFraming = .chunked
+        }
+        return false
+    }
+
+    /// Runs the response phase and writes the head for the client. Nil: it does not fit.
+    private mutating func encodeResponseHead(_ exchange: SlabKey, _ buffer: inout Buffer) -> Buffer? {
+        response.additions.removeAll()
+        response.isLocal = false
+        response.now = driver.now
+        swap(&response.bytes, &buffer)
+        runResponsePhase(exchange)
+        response.additions.appendLines { $0.append("Via: 1.1 martlet\r\n") }
+        let downstream = exchanges[exchange].downstream
+        date.update(seconds: driver.wallClockSeconds)
+        var out = driver.buffers.take(atLeast: response.head.byteCount + response.additions.span.count + 256 + Self.copyLimit)
+        let isEncoded =
+            (try? ResponseEncoder.append(
+                to: &out, bytes: response.bytes.span, head: response.head, additions: response.additions.span,
+                framing: exchanges[exchange].downstreamFraming,
+                connection: downstreams[downstream].closes ? .close : .keepAlive,
+                clientMinorVersion: exchanges[exchange].minorVersion, date: date.bytes.span)) ?? false
+        swap(&response.bytes, &buffer)
+        guard isEncoded else {
+            driver.buffers.give(out)
+            return nil
+        }
+        return out
+    }
+
+    /// The middleware that saw the request sees the response, in reverse order.
+    mutating func runResponsePhase(_ exchange: SlabKey) {
+        guard exchanges[exchange].entered > 0, let route = route(of: exchange) else { return }
+        response.slot = 0
+        response.client = exchanges[exchange].client
+        if let bytes = exchanges[exchange].requestBytes.take() {
+            var bytes = bytes
+            swap(&response.requestBytes, &bytes)
+            noteRequest(exchange)
+            route.chain.onResponse(&response, entered: exchanges[exchange].entered, slots: exchanges[exchange].slots)
+            swap(&response.requestBytes, &bytes)
+            exchanges[exchange].requestBytes = consume bytes
+        } else {
+            // The request is still being decided: its bytes are with the request context.
+            swap(&response.requestBytes, &request.bytes)
+            noteRequest(exchange)
+            route.chain.onResponse(&response, entered: exchanges[exchange].entered, slots: exchanges[exchange].slots)
+            swap(&response.requestBytes, &request.bytes)
+        }
+    }
+
+    private mutating func noteRequest(_ exchange: SlabKey) {
+        response.requestID.clear()
+        response.requestID.append(response.requestBytes, exchanges[exchange].requestID.range)
+        response.identity.clear()
+        response.identity.append(response.requestBytes, exchanges[exchange].identity.range)
+    }
+
+    /// Sends the head with what is here of the content, in one call if it can be.
+    private mutating func sendHeadAndContent(
+        _ exchange: SlabKey, _ key: SlabKey, _ head: consuming Buffer, _ content: consuming Buffer
+    ) {
+        let socket = downstreams[exchanges[exchange].downstream].socket
+        exchanges[exchange].sentBytes = head.count
+        if content.isEmpty {
+            driver.buffers.give(content)
+            driver.send(socket, head, more: false)
+            afterContent(exchange, key)
+            return
+        }
+        if case .length(let rest) = exchanges[exchange].downstreamFraming, content.count <= rest,
+            content.count <= head.tailroom, content.count <= Self.copyLimit
+        {
+            head.append(content)
+            exchanges[exchange].responseRest = rest &- content.count
+            exchanges[exchange].responseContentBytes = content.count
+            exchanges[exchange].isResponseComplete = rest == content.count
+            driver.buffers.give(content)
+            driver.send(socket, head, more: false)
+            afterContent(exchange, key)
+            return
+        }
+        driver.send(socket, head, more: true)
+        receiveContent(exchange, key, content)
+        driver.flush(socket)
+    }
+}

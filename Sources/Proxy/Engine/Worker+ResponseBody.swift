@@ -1,0 +1,224 @@
+import Containers
+import EventLoop
+import HTTP
+import HTTP1
+import Upstream
+import WebSocket
+
+/// Content of the response, from the upstream to the client.
+extension Worker where Driver: ~Copyable {
+    mutating func receiveContent(_ exchange: SlabKey, _ key: SlabKey, _ buffer: consuming Buffer) {
+        switch exchanges[exchange].responseFraming {
+        case .none:
+            // Content where none may be (RFC 9110 section 9.3.2): the answer is complete, the connection is not to be trusted.
+            if !buffer.isEmpty { exchanges[exchange].keepsSession = false }
+            driver.buffers.give(buffer)
+        case .length:
+            let rest = exchanges[exchange].responseRest
+            if buffer.count > rest {
+                exchanges[exchange].keepsSession = false
+                counters.unexpectedUpstreamBytes &+= 1
+                buffer.keepFirst(rest)
+            }
+            exchanges[exchange].responseRest = rest &- buffer.count
+            if buffer.count == rest { exchanges[exchange].isResponseComplete = true }
+            sendContent(exchange, buffer)
+        case .chunked:
+            guard receiveChunks(exchange, buffer) else { return }
+        case .untilClose:
+            sendContent(exchange, buffer)
+        }
+        if exchanges.contains(exchange) { afterContent(exchange, key) }
+    }
+
+    /// False: the coding is broken and the exchange was cut.
+    private mutating func receiveChunks(_ exchange: SlabKey, _ buffer: consuming Buffer) -> Bool {
+        var decoder = exchanges[exchange].responseDecoder
+        let progress: ChunkedProgress
+        do throws(ChunkedFailure) {
+            progress = try decoder.decode(&buffer, trailers: &exchanges[exchange].responseTrailers)
+        } catch {
+            driver.buffers.give(buffer)
+            failExchange(exchange, .responseInvalid)
+            return false
+        }
+        exchanges[exchange].responseDecoder = decoder
+        if progress.isComplete {
+            exchanges[exchange].isResponseComplete = true
+            if progress.consumed < buffer.count {
+                exchanges[exchange].keepsSession = false
+                counters.unexpectedUpstreamBytes &+= 1
+            }
+        }
+        buffer.keepFirst(progress.contentCount)
+        sendContent(exchange, buffer)
+        return true
+    }
+
+    /// Frames content for the client and sends it, with the end of a chunked answer if this is it.
+    private mutating func sendContent(_ exchange: SlabKey, _ buffer: consuming Buffer) {
+        let downstream = exchanges[exchange].downstream
+        guard downstreams.contains(downstream) else {
+            driver.buffers.give(buffer)
+            return
+        }
+        let socket = downstreams[downstream].socket
+        exchanges[exchange].responseContentBytes &+= buffer.count
+        guard exchanges[exchange].downstreamFraming == .chunked else {
+            exchanges[exchange].sentBytes &+= buffer.count
+            driver.send(socket, buffer, more: false)
+            return
+        }
+        let isEnd = exchanges[exchange].isResponseComplete
+        if buffer.isEmpty {
+            driver.buffers.give(buffer)
+        } else {
+            frameChunk(&buffer)
+            if isEnd, exchanges[exchange].responseTrailers.isEmpty, buffer.tailroom >= 5 {
+                buffer.append(ChunkEncoder.last)
+                exchanges[exchange].sentBytes &+= buffer.count
+                driver.send(socket, buffer, more: false)
+                return
+            }
+            exchanges[exchange].sentBytes &+= buffer.count
+            driver.send(socket, buffer, more: isEnd)
+        }
+        guard isEnd else { return }
+        var last = driver.buffers.take(atLeast: 16 &+ exchanges[exchange].responseTrailers.bytes.count)
+        _ = ChunkEncoder.appendLast(to: &last, trailers: exchanges[exchange].responseTrailers)
+        exchanges[exchange].sentBytes &+= last.count
+        driver.send(socket, last, more: false)
+    }
+
+    /// After each step of the answer: is it over, may the upstream be read on?
+    mutating func afterContent(_ exchange: SlabKey, _ key: SlabKey) {
+        let downstream = exchanges[exchange].downstream
+        guard downstreams.contains(downstream) else { return }
+        if exchanges[exchange].isResponseComplete {
+            releaseSession(exchange)
+            if driver.queuedBytes(downstreams[downstream].socket) == 0 {
+                finishExchange(exchange)
+            } else {
+                armExchangeTimer(exchange)
+            }
+            return
+        }
+        let route = route(of: exchange)
+        if driver.queuedBytes(downstreams[downstream].socket) > 0 {
+            pauseSession(key)
+            timers.remove(Owner.upstreamTimer(key))
+        } else {
+            let idle = exchanges[exchange].isStream ? route?.streamIdleTimeout : route?.bodyIdleTimeout
+            setUpstreamTimer(key, after: idle ?? 60_000_000_000)
+        }
+        armExchangeTimer(exchange)
+    }
+
+    mutating func pauseSession(_ key: SlabKey) {
+        guard !sessions[key].isPaused else { return }
+        sessions[key].isPaused = true
+        driver.pause(sessions[key].socket)
+    }
+
+    mutating func resumeSession(_ key: SlabKey) {
+        guard sessions[key].isPaused else { return }
+        sessions[key].isPaused = false
+        driver.resume(sessions[key].socket)
+        let exchange = sessions[key].exchange
+        guard exchanges.contains(exchange), exchanges[exchange].phase == .receiving, let route = route(of: exchange) else { return }
+        setUpstreamTimer(key, after: exchanges[exchange].isStream ? route.streamIdleTimeout : route.bodyIdleTimeout)
+    }
+
+    /// The answer is complete: its connection goes back to the pool if both messages are, and nothing odd was seen.
+    mutating func releaseSession(_ exchange: SlabKey) {
+        let key = exchanges[exchange].session
+        exchanges[exchange].session = .none
+        uncountRequest(exchange)
+        guard sessions.contains(key) else { return }
+        resumeSession(key)
+        sessions[key].exchange = .none
+        timers.remove(Owner.upstreamTimer(key))
+        guard exchanges[exchange].keepsSession, exchanges[exchange].isRequestComplete,
+            driver.queuedBytes(sessions[key].socket) == 0
+        else {
+            closeSession(key)
+            return
+        }
+        becomeIdle(key)
+    }
+
+    mutating func onUpstreamEnd(_ key: SlabKey) {
+        let exchange = sessions[key].exchange
+        guard exchanges.contains(exchange) else {
+            closeSession(key)
+            return
+        }
+        switch exchanges[exchange].phase {
+        case .receiving where exchanges[exchange].responseFraming == .untilClose:
+            exchanges[exchange].isResponseComplete = true
+            sendContent(exchange, driver.buffers.take(.head))
+            if exchanges.contains(exchange) { afterContent(exchange, key) }
+        case .receiving:
+            failExchange(exchange, .responseIncomplete)
+        case .tunnel:
+            onUpstreamTunnelEnd(exchange, key)
+        case .connecting:
+            onConnectFailure(key, .connectionTerminated)
+        case .sending:
+            retryOrFail(exchange, .connectionTerminated)
+        case .deciding, .suspended, .queued, .replying:
+            closeSession(key)
+        }
+    }
+
+    mutating func onUpstreamFailure(_ key: SlabKey, _ failure: IOFailure) {
+        let exchange = sessions[key].exchange
+        guard exchanges.contains(exchange) else {
+            if sessions[key].phase == .connecting { sessions[key].endpoint.noteConnectFailure(now: driver.now) }
+            closeSession(key)
+            return
+        }
+        switch exchanges[exchange].phase {
+        case .connecting:
+            onConnectFailure(key, failure == .timedOut ? .connectionTimeout : .connectionRefused)
+        case .sending:
+            retryOrFail(exchange, .connectionReset)
+        case .receiving:
+            failExchange(exchange, .responseIncomplete)
+        case .tunnel:
+            onUpstreamTunnelEnd(exchange, key)
+        case .deciding, .suspended, .queued, .replying:
+            closeSession(key)
+        }
+    }
+
+    /// The connection died before a byte of an answer. Sent once more only where that is safe: idempotent without content, within the
+    /// budget; a reused connection that nobody answered on is the ordinary case (RFC 9112 section 9.3.1).
+    private mutating func retryOrFail(_ exchange: SlabKey, _ code: ErrorCode) {
+        let key = exchanges[exchange].session
+        let isSafe = isReplayable(exchange) && exchanges[exchange].interims == 0 && exchanges[exchange].upstreamHead != nil
+        let state = pools[exchanges[exchange].pool].state
+        endRetry(exchange)
+        let mayRetry = isSafe && exchanges[exchange].firstByteAt == .never
+            && state.beginRetry(attempts: exchanges[exchange].retries)
+        guard mayRetry else {
+            failExchange(exchange, code)
+            return
+        }
+        exchanges[exchange].isRetrying = true
+        exchanges[exchange].retries &+= 1
+        if !exchanges[exchange].isReused { exchanges[exchange].tried.insert(exchanges[exchange].endpoint) }
+        uncountRequest(exchange)
+        exchanges[exchange].session = .none
+        exchanges[exchange].code = code
+        sessions[key].exchange = .none
+        closeSession(key)
+        connectExchange(exchange)
+    }
+
+    mutating func endRetry(_ exchange: SlabKey) {
+        guard exchanges[exchange].isRetrying, pools.contains(exchanges[exchange].pool) else { return }
+        exchanges[exchange].isRetrying = false
+        pools[exchanges[exchange].pool].state.endRetry()
+    }
+}

@@ -1,0 +1,53 @@
+import Containers
+import EventLoop
+import HTTP
+import Middleware
+
+/// Requests whose middleware decides elsewhere: parked, started, resumed through the inbox.
+extension Worker where Driver: ~Copyable {
+    /// How long an asynchronous middleware may take; each kind has shorter limits of its own.
+    private static var decisionTimeout: Int64 { 30_000_000_000 }
+
+    mutating func suspend(_ exchange: SlabKey, _ route: RouteState, step: Int) {
+        let snapshot = RequestSnapshot(request)
+        var parked = RequestContext()
+        swap(&parked, &request)
+        exchanges[exchange].phase = .suspended(step: step)
+        exchanges[exchange].suspendedUntil = driver.now.advanced(by: Self.decisionTimeout)
+        exchanges[exchange].suspended = SuspendedRequest(parked)
+        armExchangeTimer(exchange)
+        let id = ExchangeID(worker: context.index, key: exchange.rawValue)
+        let chain = route.chain
+        let inbox = context.inbox
+        Task(executorPreference: context.executor) {
+            inbox.post(.decision(id, await chain.decide(snapshot, at: step)))
+        }
+    }
+
+    /// The answer came. An exchange that is over by now has another generation: nothing happens.
+    mutating func resume(_ exchange: SlabKey, _ decision: AsyncDecision) {
+        guard exchanges.contains(exchange), case .suspended(let step) = exchanges[exchange].phase,
+            let parked = exchanges[exchange].suspended, let route = route(of: exchange)
+        else { return }
+        exchanges[exchange].suspended = nil
+        exchanges[exchange].phase = .deciding
+        swap(&parked.context, &request)
+        request.now = driver.now
+        switch route.chain.apply(decision, to: &request, at: step) {
+        case .next:
+            runChain(exchange, route, from: step + 1)
+        case .reply:
+            exchanges[exchange].entered = step + 1
+            sendReply(exchange, request.localReply ?? LocalReply(.middlewareFailed))
+        case .suspend:
+            reply(exchange, .middlewareFailed)
+        }
+        var bytes = Buffer(capacity: 1)
+        swap(&request.bytes, &bytes)
+        if exchanges.contains(exchange), exchanges[exchange].requestBytes == nil {
+            exchanges[exchange].requestBytes = consume bytes
+        } else {
+            driver.buffers.give(bytes)
+        }
+    }
+}

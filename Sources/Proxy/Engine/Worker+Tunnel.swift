@@ -1,0 +1,277 @@
+import Containers
+import EventLoop
+import HTTP
+import HTTP1
+import Middleware
+import WebSocket
+
+/// WebSocket connections after a validated 101: frames are followed, never changed.
+///
+/// A direction is read only while nothing is queued for the other one. We end a tunnel with a close frame of our own where the
+/// position in the stream is between two frames, and with the connection's end otherwise.
+extension Worker where Driver: ~Copyable {
+    /// After our close frame the peers have so long to close.
+    private static var closeGrace: Int64 { 5_000_000_000 }
+
+    /// A 101 came. Only one that answers the handshake we sent opens a tunnel (RFC 6455 section 4.1).
+    mutating func switchProtocols(_ exchange: SlabKey, _ key: SlabKey, _ buffer: consuming Buffer) {
+        guard exchanges[exchange].isWebSocket, response.head.isWebSocketSwitch, acceptsHandshake(exchange, buffer) else {
+            driver.buffers.give(buffer)
+            failExchange(exchange, .upgradeFailed)
+            return
+        }
+        let downstream = exchanges[exchange].downstream
+        guard downstreams.contains(downstream), let route = route(of: exchange),
+            sendSwitch(exchange, downstream, &buffer)
+        else {
+            driver.buffers.give(buffer)
+            failExchange(exchange, .internalError)
+            return
+        }
+        buffer.dropFirst(response.head.byteCount)
+        exchanges[exchange].upstreamStatus = 101
+        exchanges[exchange].status = 101
+        exchanges[exchange].isResponseStarted = true
+        exchanges[exchange].phase = .tunnel
+        exchanges[exchange].keepsSession = false
+        exchanges[exchange].totalDeadline = .never
+        exchanges[exchange].tunnel = Tunnel(
+            fromClient: WebSocketFrameScanner(
+                direction: .fromClient, messageLimit: route.webSocketMessageLimit, allowsCompression: true),
+            fromUpstream: WebSocketFrameScanner(
+                direction: .fromServer, messageLimit: route.webSocketMessageLimit, allowsCompression: true),
+            idleTimeout: route.webSocketIdleTimeout, pingInterval: route.webSocketPingInterval,
+            lastActivity: driver.now, pingedAt: driver.now)
+        downstreams[downstream].phase = .tunnel
+        timers.remove(Owner.upstreamTimer(key))
+        forgetSnapshot(exchange)
+        if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }
+        if case .draining(let until) = phase { drainTunnel(exchange, within: until.since(driver.now)) }
+        armTunnelTimer(exchange, downstream)
+        if buffer.isEmpty { driver.buffers.give(buffer) } else { relayFromUpstream(exchange, key, buffer) }
+        guard exchanges.contains(exchange), downstreams.contains(downstream) else { return }
+        resumeDownstream(downstream)
+        if let pending = downstreams[downstream].pending.take() { relayFromClient(downstream, pending) }
+    }
+
+    private func acceptsHandshake(_ exchange: SlabKey, _ buffer: borrowing Buffer) -> Bool {
+        guard let key = exchanges[exchange].webSocketKey else { return false }
+        return WebSocketHandshake.isAccepted(
+            buffer.span.extracting(response.head.secWebSocketAccept.range), for: key.span)
+    }
+
+    private mutating func sendSwitch(_ exchange: SlabKey, _ downstream: SlabKey, _ buffer: inout Buffer) -> Bool {
+        response.additions.removeAll()
+        response.isLocal = false
+        response.now = driver.now
+        swap(&response.bytes, &buffer)
+        runResponsePhase(exchange)
+        var out = driver.buffers.take(atLeast: response.head.byteCount + response.additions.span.count + 512)
+        let isEncoded =
+            (try? ResponseEncoder.append(
+                to: &out, bytes: response.bytes.span, head: response.head, additions: response.additions.span,
+                framing: .none, connection: .upgrade, clientMinorVersion: 1, date: date.bytes.span)) ?? false
+        swap(&response.bytes, &buffer)
+        guard isEncoded else {
+            driver.buffers.give(out)
+            return false
+        }
+        exchanges[exchange].sentBytes = out.count
+        driver.send(downstreams[downstream].socket, out, more: false)
+        return true
+    }
+
+    /// A tunnel may live for days: it has copied its limits and lets the snapshot go.
+    private mutating func forgetSnapshot(_ exchange: SlabKey) {
+        let use = exchanges[exchange].snapshot
+        guard use != current else { return }
+        noteLogNames(exchange)
+        snapshots[current].uses &+= 1
+        exchanges[exchange].snapshot = current
+        exchanges[exchange].route = -1
+        releaseSnapshot(use)
+    }
+
+    // MARK: Bytes
+
+    mutating func relayFromClient(_ downstream: SlabKey, _ buffer: consuming Buffer) {
+        let exchange = downstreams[downstream].exchange
+        let session = exchanges.contains(exchange) ? exchanges[exchange].session : .none
+        guard sessions.contains(session), var tunnel = exchanges[exchange].tunnel, !tunnel.isClosing else {
+            driver.buffers.give(buffer)
+            return
+        }
+        tunnel.lastActivity = driver.now
+        exchanges[exchange].requestContentBytes &+= buffer.count
+        do throws(WebSocketFailure) {
+            _ = try tunnel.fromClient.scan(buffer.span)
+            exchanges[exchange].tunnel = tunnel
+            driver.send(sessions[session].socket, buffer, more: false)
+            if driver.queuedBytes(sessions[session].socket) > 0 { pauseDownstream(downstream) }
+            armTunnelTimer(exchange, downstream)
+        } catch {
+            buffer.keepFirst(error.relayable)
+            driver.send(sessions[session].socket, buffer, more: false)
+            if error.isAtBorder { sendClose(error.code, toUpstream: session) }
+            closeTunnel(exchange, error.code, fromClientFault: true)
+        }
+    }
+
+    mutating func relayFromUpstream(_ exchange: SlabKey, _ session: SlabKey, _ buffer: consuming Buffer) {
+        let downstream = exchanges[exchange].downstream
+        guard downstreams.contains(downstream), var tunnel = exchanges[exchange].tunnel, !tunnel.isClosing else {
+            driver.buffers.give(buffer)
+            return
+        }
+        tunnel.lastActivity = driver.now
+        exchanges[exchange].responseContentBytes &+= buffer.count
+        exchanges[exchange].sentBytes &+= buffer.count
+        do throws(WebSocketFailure) {
+            _ = try tunnel.fromUpstream.scan(buffer.span)
+            exchanges[exchange].tunnel = tunnel
+            driver.send(downstreams[downstream].socket, buffer, more: false)
+            if driver.queuedBytes(downstreams[downstream].socket) > 0 { pauseSession(session) }
+            armTunnelTimer(exchange, downstream)
+        } catch {
+            buffer.keepFirst(error.relayable)
+            driver.send(downstreams[downstream].socket, buffer, more: false)
+            exchanges[exchange].tunnel?.fromUpstream = tunnel.fromUpstream
+            if error.isAtBorder { sendClose(error.code, toClient: downstream) }
+            closeTunnel(exchange, error.code, fromClientFault: false)
+        }
+    }
+
+    // MARK: Ends
+
+    mutating func onClientTunnelEnd(_ downstream: SlabKey) {
+        let exchange = downstreams[downstream].exchange
+        guard exchanges.contains(exchange) else {
+            closeDownstream(downstream)
+            return
+        }
+        exchanges[exchange].tunnel?.clientEnded = true
+        let session = exchanges[exchange].session
+        guard sessions.contains(session), exchanges[exchange].tunnel?.upstreamEnded == false else {
+            endTunnel(exchange)
+            return
+        }
+        driver.shutdownWrite(sessions[session].socket)
+        exchanges[exchange].tunnel?.closeAt = driver.now.advanced(by: Self.closeGrace)
+        armTunnelTimer(exchange, downstream)
+    }
+
+    /// The upstream ended its direction: the client is told why, unless a close frame said so.
+    mutating func onUpstreamTunnelEnd(_ exchange: SlabKey, _ session: SlabKey) {
+        let downstream = exchanges[exchange].downstream
+        guard downstreams.contains(downstream), let tunnel = exchanges[exchange].tunnel else { return }
+        exchanges[exchange].tunnel?.upstreamEnded = true
+        if tunnel.clientEnded {
+            endTunnel(exchange)
+            return
+        }
+        if tunnel.fromUpstream.closeCode == nil, !tunnel.fromUpstream.isClosed, !tunnel.isClosing {
+            if tunnel.fromUpstream.isAtBorder { sendClose(.internalError, toClient: downstream) }
+            exchanges[exchange].code = .connectionTerminated
+        }
+        driver.shutdownWrite(downstreams[downstream].socket)
+        exchanges[exchange].tunnel?.closeAt = driver.now.advanced(by: Self.closeGrace)
+        armTunnelTimer(exchange, downstream)
+    }
+
+    /// Ends a tunnel from our side. Close frames for the side at fault were sent already.
+    private mutating func closeTunnel(_ exchange: SlabKey, _ code: WebSocketCloseCode, fromClientFault: Bool?) {
+        guard var tunnel = exchanges[exchange].tunnel, !tunnel.isClosing else { return }
+        tunnel.isClosing = true
+        tunnel.closeAt = driver.now.advanced(by: Self.closeGrace)
+        exchanges[exchange].tunnel = tunnel
+        if exchanges[exchange].code == .none, code == .messageTooBig { exchanges[exchange].code = .messageTooBig }
+        let downstream = exchanges[exchange].downstream
+        let session = exchanges[exchange].session
+        if fromClientFault != false, downstreams.contains(downstream), tunnel.fromUpstream.isAtBorder,
+            !tunnel.fromUpstream.isClosed
+        {
+            sendClose(code, toClient: downstream)
+        }
+        if fromClientFault != true, sessions.contains(session), tunnel.fromClient.isAtBorder, !tunnel.fromClient.isClosed {
+            sendClose(code, toUpstream: session)
+        }
+        if downstreams.contains(downstream) {
+            driver.shutdownWrite(downstreams[downstream].socket)
+            resumeDownstream(downstream)
+            armTunnelTimer(exchange, downstream)
+        }
+        if sessions.contains(session) { driver.shutdownWrite(sessions[session].socket) }
+    }
+
+    /// Both sides are done: what is queued for the client is still sent.
+    private mutating func endTunnel(_ exchange: SlabKey) {
+        let downstream = exchanges[exchange].downstream
+        dropUpstream(exchange)
+        retire(exchange)
+        guard downstreams.contains(downstream) else { return }
+        downstreams[downstream].exchange = .none
+        linger(downstream)
+    }
+
+    private mutating func sendClose(_ code: WebSocketCloseCode, toClient downstream: SlabKey) {
+        var frame = driver.buffers.take(.head)
+        _ = WebSocketFrame.appendClose(code.rawValue, mask: nil, to: &frame)
+        driver.send(downstreams[downstream].socket, frame, more: false)
+    }
+
+    private mutating func sendClose(_ code: WebSocketCloseCode, toUpstream session: SlabKey) {
+        var frame = driver.buffers.take(.head)
+        _ = WebSocketFrame.appendClose(code.rawValue, mask: maskKey(), to: &frame)
+        driver.send(sessions[session].socket, frame, more: false)
+    }
+
+    private mutating func maskKey() -> UInt32 { UInt32(truncatingIfNeeded: random.next()) }
+
+    // MARK: Time
+
+    mutating func armTunnelTimer(_ exchange: SlabKey, _ downstream: SlabKey) {
+        guard let tunnel = exchanges[exchange].tunnel else { return }
+        var deadline = min(tunnel.closeAt, tunnel.drainAt)
+        deadline = min(deadline, tunnel.lastActivity.advanced(by: tunnel.idleTimeout))
+        if !tunnel.isClosing, tunnel.pingInterval != .max {
+            deadline = min(deadline, max(tunnel.pingedAt, tunnel.lastActivity).advanced(by: tunnel.pingInterval))
+        }
+        timers.set(Owner.downstreamTimer(downstream), to: deadline)
+    }
+
+    mutating func onTunnelDeadline(_ exchange: SlabKey, _ downstream: SlabKey) {
+        guard let tunnel = exchanges[exchange].tunnel else { return }
+        if tunnel.closeAt <= driver.now {
+            endTunnel(exchange)
+            return
+        }
+        if tunnel.lastActivity.advanced(by: tunnel.idleTimeout) <= driver.now {
+            if exchanges[exchange].code == .none { exchanges[exchange].code = .idleTimeout }
+            if tunnel.isClosing { endTunnel(exchange) } else { closeTunnel(exchange, .goingAway, fromClientFault: nil) }
+            return
+        }
+        if tunnel.drainAt <= driver.now {
+            exchanges[exchange].tunnel?.drainAt = .never
+            closeTunnel(exchange, .goingAway, fromClientFault: nil)
+            return
+        }
+        if !tunnel.isClosing, max(tunnel.pingedAt, tunnel.lastActivity).advanced(by: tunnel.pingInterval) <= driver.now {
+            exchanges[exchange].tunnel?.pingedAt = driver.now
+            if tunnel.fromUpstream.isAtBorder, !tunnel.fromUpstream.isClosed {
+                var frame = driver.buffers.take(.head)
+                _ = WebSocketFrame.appendPing(payload: Span(), mask: nil, to: &frame)
+                driver.send(downstreams[downstream].socket, frame, more: false)
+            }
+        }
+        armTunnelTimer(exchange, downstream)
+    }
+
+    /// Draining: the tunnel ends with 1001, spread over time so that clients do not all come back at once.
+    mutating func drainTunnel(_ exchange: SlabKey, within nanoseconds: Int64) {
+        let spread = max(1, min(nanoseconds / 2, 5_000_000_000) / 1_000_000)
+        let delay = Int64(random.below(Int(spread))) * 1_000_000
+        exchanges[exchange].tunnel?.drainAt = driver.now.advanced(by: delay)
+        let downstream = exchanges[exchange].downstream
+        if downstreams.contains(downstream) { armTunnelTimer(exchange, downstream) }
+    }
+}

@@ -1,0 +1,150 @@
+package import Containers
+package import EventLoop
+import HTTP
+import HTTP1
+import Middleware
+import Net
+import Telemetry
+import Upstream
+
+/// One thread's part of the gateway: a driver, the connections on it, their exchanges, pools and timers.
+///
+/// A connection lives and dies on one worker, and a worker runs on one thread; what it shares with the others is the immutable
+/// `Snapshot`, the atomics inside `UpstreamState`, and inboxes.
+///
+/// A turn: wait, then handle every event in the order it came, then the deadlines that passed, then what the turn left to do.
+/// Nothing is handled from inside something else: a connection that could go on at once is put on `runnable`.
+package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
+    package var driver: Driver
+    let context: WorkerContext
+    var downstreams: Slab<DownstreamSession>
+    var sessions: Slab<UpstreamSession>
+    var exchanges: Slab<Exchange>
+    var snapshots = Slab<SnapshotUse>(limit: 4_096)
+    /// The use of the snapshot that new requests run under.
+    var current = SlabKey.none
+    var pools = Slab<UpstreamPool>(limit: 65_536)
+    /// Owners: 2 × place of a downstream session, 2 × place of an upstream session + 1.
+    var timers: TimerWheel
+    var request = RequestContext()
+    var response = ResponseContext()
+    var random: RandomSource
+    /// Downstream sessions that have something to do without an event.
+    var runnable = RingQueue<SlabKey>(capacity: 64)
+    var date = DateText()
+    var lanes = LogLanes()
+    package var phase = WorkerPhase.running
+    var nextHousekeeping: Instant
+    /// While draining: when idle connections are closed.
+    var drainIdleAt = Instant.never
+    var listening: [ListeningSocket] = []
+    package internal(set) var counters = WorkerCounters()
+
+    package init(driver: consuming Driver, context: WorkerContext, snapshot: Snapshot, seed: UInt64) {
+        let now = driver.now
+        self.driver = driver
+        self.context = context
+        downstreams = Slab(limit: context.connectionsLimit)
+        sessions = Slab(limit: context.connectionsLimit)
+        exchanges = Slab(limit: context.connectionsLimit)
+        timers = TimerWheel(now: now)
+        random = RandomSource(seed: seed)
+        nextHousekeeping = now.advanced(by: Housekeeping.interval)
+        adopt(snapshot)
+    }
+
+    /// One wait and everything that came of it.
+    package mutating func turn() {
+        driver.wait(until: min(timers.next, nextHousekeeping))
+        while let event = driver.next() {
+            handle(event)
+            runRunnable()
+        }
+        while let owner = timers.popExpired(now: driver.now) {
+            onDeadline(owner)
+            runRunnable()
+        }
+        if driver.now >= nextHousekeeping { keepHouse() }
+        lanes.endTurn(now: driver.now)
+    }
+
+    private mutating func handle(_ event: consuming IOEvent) {
+        switch consume event {
+        case .accepted(let socket, let listener, let peer):
+            onAccepted(socket, listener: Int(listener), peer: peer)
+        case .connected(let socket):
+            if let key = sessionKey(socket) { onConnected(key) }
+        case .data(let socket, let buffer):
+            let owner = driver.owner(socket)
+            if Owner.isUpstream(owner) {
+                onUpstreamData(owner, buffer)
+            } else {
+                onDownstreamData(owner, buffer)
+            }
+        case .endOfStream(let socket):
+            if let key = sessionKey(socket) { onUpstreamEnd(key) } else if let key = downstreamKey(socket) { onDownstreamEnd(key) }
+        case .failed(let socket, let failure):
+            if let key = sessionKey(socket) {
+                onUpstreamFailure(key, failure)
+            } else if let key = downstreamKey(socket) {
+                onDownstreamFailure(key)
+            }
+        case .drained(let socket):
+            if let key = sessionKey(socket) { onUpstreamDrained(key) } else if let key = downstreamKey(socket) { onDownstreamDrained(key) }
+        case .woken:
+            onWoken()
+        }
+    }
+
+    private mutating func runRunnable() {
+        while let key = runnable.popFirst() {
+            guard downstreams.contains(key) else { continue }
+            downstreams[key].isRunnable = false
+            continueDownstream(key)
+        }
+    }
+
+    // MARK: Owners of sockets
+
+    func sessionKey(_ socket: SocketID) -> SlabKey? {
+        let owner = driver.owner(socket)
+        return Owner.isUpstream(owner) ? sessions.key(at: Owner.place(owner)) : nil
+    }
+
+    func downstreamKey(_ socket: SocketID) -> SlabKey? {
+        let owner = driver.owner(socket)
+        return Owner.isDownstream(owner) ? downstreams.key(at: Owner.place(owner)) : nil
+    }
+
+    /// Asks for a visit without an event: pipelined bytes wait, or an answer ended inside another step.
+    mutating func makeRunnable(_ key: SlabKey) {
+        guard !downstreams[key].isRunnable else { return }
+        downstreams[key].isRunnable = true
+        runnable.append(key)
+    }
+
+}
+
+/// How far a worker is on its way out.
+package enum WorkerPhase: Sendable, Equatable {
+    case running
+    /// Accepts nothing new; ends at the latest at the instant.
+    case draining(until: Instant)
+    case stopped
+}
+
+/// The number that a socket carries: what kind of session it belongs to and its place in the slab.
+enum Owner {
+    private static let downstream: UInt64 = 1 << 32
+    private static let upstream: UInt64 = 2 << 32
+
+    static func downstream(_ key: SlabKey) -> UInt64 { downstream | UInt64(key.index) }
+    static func upstream(_ key: SlabKey) -> UInt64 { upstream | UInt64(key.index) }
+    static func isDownstream(_ owner: UInt64) -> Bool { owner & downstream != 0 }
+    static func isUpstream(_ owner: UInt64) -> Bool { owner & upstream != 0 }
+    static func place(_ owner: UInt64) -> Int { Int(owner & 0xFFFF_FFFF) }
+
+    /// The timer wheel's number.
+    static func downstreamTimer(_ key: SlabKey) -> Int { Int(key.index) &* 2 }
+    static func upstreamTimer(_ key: SlabKey) -> Int { Int(key.index) &* 2 &+ 1 }
+}

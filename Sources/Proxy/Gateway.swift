@@ -1,0 +1,181 @@
+package import Config
+import Containers
+import EventLoop
+import Linux
+import Middleware
+import Net
+import Synchronization
+
+/// A listening socket of a listener.
+package struct ListenerSocket: Sendable, Equatable {
+    /// The listener's name.
+    package var listener: String
+    /// The gateway's own from here on.
+    package var descriptor: Int32
+    package var port: UInt16
+
+    package init(listener: String, descriptor: Int32, port: UInt16) {
+        self.listener = listener
+        self.descriptor = descriptor
+        self.port = port
+    }
+}
+
+/// The engine as a whole: its workers, the snapshot in force, and what goes to all of them.
+///
+/// All calls come from one thread.
+package final class Gateway {
+    private let builder: SnapshotBuilder
+    private let workers: Int
+    private let connectionsLimit: Int
+    private let loads: WorkerLoads
+    private var inboxes: [Inbox] = []
+    private var wakeups: [Wakeup] = []
+    private var threads = ThreadList()
+    private let running: RunningWorkers
+    private var sockets: [ListenerSocket] = []
+    /// Stable numbers of listeners by name, over reloads.
+    private var listenerNumbers: [String: Int] = [:]
+    package private(set) var snapshot: Snapshot?
+    private let logs: AccessLogs
+
+    /// - Parameters:
+    ///   - workers: threads, at least one.
+    ///   - connectionsLimit: descriptors that connections of all kinds may use.
+    package init(
+        workers: Int, connectionsLimit: Int, kinds: MiddlewareKinds, subrequests: any SubrequestSender, logs: AccessLogs
+    ) {
+        self.workers = max(1, workers)
+        self.connectionsLimit = max(64, connectionsLimit)
+        self.logs = logs
+        loads = WorkerLoads(workers: self.workers)
+        running = RunningWorkers(count: self.workers)
+        // Every client connection may need one to an upstream.
+        builder = SnapshotBuilder(kinds: kinds, subrequests: subrequests, connectionsLimit: self.connectionsLimit / 2)
+    }
+
+    /// Starts the workers. Called once.
+    package func start(_ config: GatewayConfig, sockets: [ListenerSocket]) throws {
+        let first = try compile(config)
+        for _ in 0..<workers {
+            let wakeup = try Wakeup()
+            wakeups.append(wakeup)
+            inboxes.append(Inbox { wakeup.signal() })
+        }
+        for index in 0..<workers { try startWorker(index, first) }
+        snapshot = first
+        update(sockets)
+    }
+
+    /// Puts a configuration in force for every request that begins from now on. Throws before anything changed.
+    package func publish(_ config: GatewayConfig, sockets: [ListenerSocket]) throws {
+        let next = try compile(config)
+        snapshot = next
+        for inbox in inboxes { inbox.post(.adopt(next)) }
+        update(sockets)
+    }
+
+    private func compile(_ config: GatewayConfig) throws -> Snapshot {
+        for listener in config.listeners where listenerNumbers[listener.name] == nil {
+            listenerNumbers[listener.name] = listenerNumbers.count
+        }
+        return try builder.build(config, previous: snapshot, numbers: listenerNumbers, lanes: logs.lanes(for: config))
+    }
+
+    private func startWorker(_ index: Int, _ snapshot: Snapshot) throws {
+        let wakeup = wakeups[index]
+        let context = WorkerContext(
+            index: index, inboxes: inboxes, loads: loads, connectionsLimit: connectionsLimit,
+            executor: WorkerExecutor { wakeup.signal() })
+        let running = running
+        let isPinned = workers > 1
+        try threads.start(name: "worker-\(index)") {
+            if isPinned { Thread.pin(toCPU: index) }
+            EpollWorker.run(context: context, wake: wakeup, snapshot: snapshot, running: running)
+        }
+    }
+
+    /// Listens on new sockets and stops on those that are gone; the last worker to stop closes the descriptor.
+    private func update(_ next: [ListenerSocket]) {
+        for old in sockets where !next.contains(where: { $0.descriptor == old.descriptor }) {
+            let closing = ClosingDescriptor(old.descriptor, holders: workers)
+            for inbox in inboxes { inbox.post(.stopListening(closing)) }
+        }
+        for socket in next where !sockets.contains(where: { $0.descriptor == socket.descriptor }) {
+            guard let number = listenerNumbers[socket.listener] else { continue }
+            let listening = ListeningSocket(descriptor: socket.descriptor, listener: number, port: socket.port)
+            for inbox in inboxes { inbox.post(.listen(listening)) }
+        }
+        sockets = next
+    }
+
+    /// Lets every exchange end; closes what is left after `timeout`.
+    package func drain(timeout: Duration) {
+        for inbox in inboxes { inbox.post(.drain(timeout: timeout.wholeNanoseconds)) }
+    }
+
+    /// Closes everything now.
+    package func stop() {
+        for inbox in inboxes { inbox.post(.stop) }
+    }
+
+    package var isStopped: Bool { running.count.load(ordering: .acquiring) == 0 }
+
+    /// Waits until every worker has ended. Only after `drain` or `stop`.
+    package func waitUntilStopped() {
+        threads.joinAll()
+        logs.stop()
+    }
+
+    package func reopenLogs() { logs.reopen() }
+}
+
+/// Workers that have not ended.
+final class RunningWorkers: Sendable {
+    let count: Atomic<Int>
+
+    init(count: Int) { self.count = Atomic(count) }
+}
+
+/// A descriptor that several workers listen on; the last one that stops closes it.
+package final class ClosingDescriptor: Sendable {
+    let number: Int32
+    private let holders: Atomic<Int>
+
+    init(_ number: Int32, holders: Int) {
+        self.number = number
+        self.holders = Atomic(holders)
+    }
+
+    func letGo() {
+        if holders.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+            _ = FileDescriptor(owning: number)
+        }
+    }
+}
+
+/// The worker threads, joined once.
+struct ThreadList: ~Copyable {
+    private var threads: [JoinOnce] = []
+
+    init() {}
+
+    mutating func start(name: String, _ body: @escaping @Sendable () -> Void) throws {
+        threads.append(JoinOnce(try Thread(name: name, body)))
+    }
+
+    mutating func joinAll() {
+        for thread in threads { thread.join() }
+        threads = []
+    }
+}
+
+private final class JoinOnce {
+    private var thread: Thread?
+
+    init(_ thread: consuming Thread) { self.thread = consume thread }
+
+    func join() {
+        if let thread = thread.take() { thread.join() }
+    }
+}

@@ -1,0 +1,52 @@
+import Containers
+import HTTP
+import Config
+import HTTP1
+import Net
+import Routing
+import Synchronization
+
+/// A listener under one configuration: what a connection needs of it, compiled. Connections keep the one under which they
+/// were accepted for their limits and timeouts; routes come from the current snapshot.
+package final class ListenerState: Sendable {
+    package let name: String
+    /// The name's number, stable over reloads.
+    package let number: Int
+    let parser: RequestParser
+    let headBytes: Int
+    let pathRules: CanonicalPath.Rules
+    let proxyProtocol: [CIDRBlock]?
+    let headTimeout: Int64
+    let keepAliveTimeout: Int64
+    let bodyIdleTimeout: Int64
+    let writeIdleTimeout: Int64
+    let connectionsLimit: Int
+    /// Connections open under this name, over all workers and reloads.
+    let connections: ConnectionCount
+
+    init(_ config: ListenerConfig, number: Int, connectionsLimit: Int, previous: ListenerState?) {
+        name = config.name
+        self.number = number
+        var limits = RequestLimits()
+        limits.headBytes = config.limits.head
+        limits.fields = config.limits.fields
+        parser = RequestParser(limits: limits)
+        headBytes = config.limits.head
+        var rules = CanonicalPath.Rules()
+        rules.rejectsEncodedSlash = config.pathRules.encodedSlash == .reject
+        rules.mergesSlashes = config.pathRules.mergeSlashes
+        pathRules = rules
+        proxyProtocol = config.proxyProtocol
+        headTimeout = config.timeouts.head.wholeNanoseconds
+        keepAliveTimeout = config.timeouts.keepAlive.wholeNanoseconds
+        bodyIdleTimeout = config.timeouts.bodyIdle.wholeNanoseconds
+        writeIdleTimeout = config.timeouts.writeIdle.wholeNanoseconds
+        self.connectionsLimit = config.limits.connections ?? connectionsLimit
+        connections = previous?.connections ?? ConnectionCount()
+    }
+}
+
+/// Connections of one listener, and of one client where that is limited.
+final class ConnectionCount: Sendable {
+    let open = Atomic<Int>(0)
+}

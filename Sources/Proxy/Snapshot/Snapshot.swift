@@ -1,0 +1,56 @@
+package import Config
+import Middleware
+import Net
+import Routing
+package import Upstream
+
+/// The compiled configuration that a request runs under: immutable, shared by all workers.
+package final class Snapshot: Sendable {
+    /// Counts publications, from 1.
+    package let generation: Int
+    package let config: GatewayConfig
+    /// By number; nil: not in this configuration.
+    private let listeners: [ListenerState?]
+    /// By number of the listener.
+    private let routers: [Router?]
+    let routes: [RouteState]
+    package let upstreams: [UpstreamState]
+    /// Key of `hash` balancing, by position of the upstream.
+    let hashKeys: [CompiledKey?]
+    let middleware: MiddlewareInstances
+    private let trusted: [CIDRBlock]
+
+    init(
+        generation: Int, config: GatewayConfig, listeners: [ListenerState?], routers: [Router?], routes: [RouteState],
+        upstreams: [UpstreamState], middleware: MiddlewareInstances
+    ) {
+        self.generation = generation
+        self.config = config
+        self.listeners = listeners
+        self.routers = routers
+        self.routes = routes
+        self.upstreams = upstreams
+        self.middleware = middleware
+        trusted = config.trustedProxies
+        hashKeys = upstreams.map { upstream in
+            if case .hash(let variables) = upstream.config.balance { return CompiledKey(variables) }
+            return nil
+        }
+    }
+
+    /// The routes for connections of a listener, which may be of an older snapshot: its number counts. Nil: the listener is gone.
+    func router(of listener: ListenerState) -> Router? {
+        listener.number < routers.count ? routers[listener.number] : nil
+    }
+
+    func listener(numbered number: Int) -> ListenerState? {
+        number < listeners.count ? listeners[number] : nil
+    }
+
+    /// Whether the peer's word on where a request comes from is taken.
+    func isTrusted(_ address: IPAddress, isUnix: Bool) -> Bool {
+        if trusted.isEmpty || isUnix { return false }
+        for block in trusted where block.contains(address) { return true }
+        return false
+    }
+}

@@ -1,0 +1,82 @@
+package import Config
+import Middleware
+import Routing
+import Upstream
+
+/// Compiles a configuration to a snapshot. What keeps its name keeps its state: upstreams' endpoints and permits, middleware's
+/// tables, listeners' counts.
+package struct SnapshotBuilder: Sendable {
+    private let kinds: MiddlewareKinds
+    private let subrequests: any SubrequestSender
+    /// Connections of a listener that names no limit.
+    private let connectionsLimit: Int
+
+    package init(kinds: MiddlewareKinds, subrequests: any SubrequestSender, connectionsLimit: Int) {
+        self.kinds = kinds
+        self.subrequests = subrequests
+        self.connectionsLimit = connectionsLimit
+    }
+
+    /// `numbers` has a stable number for every listener's name.
+    package func build(
+        _ config: GatewayConfig, previous: Snapshot?, numbers: [String: Int], lanes: LogLaneNumbers
+    ) throws -> Snapshot {
+        let upstreams = config.upstreams.map { upstream in
+            let old = previous?.upstreams.first { $0.name == upstream.name }
+            if let old, Self.isSame(old.config, upstream) { return old }
+            return UpstreamState.make(config: upstream, previous: old)
+        }
+        let middleware = try MiddlewareInstances(
+            config.middleware, previous: previous?.middleware, custom: kinds, subrequests: subrequests)
+        var listeners = [ListenerState?](repeating: nil, count: numbers.count)
+        var routers = [Router?](repeating: nil, count: numbers.count)
+        for listener in config.listeners {
+            guard let number = numbers[listener.name] else { continue }
+            listeners[number] = ListenerState(
+                listener, number: number, connectionsLimit: connectionsLimit,
+                previous: previous?.listener(numbered: number))
+            routers[number] = Router(config.routes, listener: listener.name)
+        }
+        var routes: [RouteState] = []
+        for route in config.routes {
+            routes.append(try compile(route, config: config, middleware: middleware, lanes: lanes))
+        }
+        return Snapshot(
+            generation: (previous?.generation ?? 0) + 1, config: config, listeners: listeners, routers: routers,
+            routes: routes, upstreams: upstreams, middleware: middleware)
+    }
+
+    private func compile(
+        _ route: RouteConfig, config: GatewayConfig, middleware: MiddlewareInstances, lanes: LogLaneNumbers
+    ) throws -> RouteState {
+        var upstream: UpstreamConfig?
+        let action: RouteState.Action
+        switch route.action {
+        case .upstream(let name):
+            guard let number = config.upstreams.firstIndex(where: { $0.name == name }) else {
+                throw SnapshotError.unknownUpstream(name, route: route.name)
+            }
+            upstream = config.upstreams[number]
+            action = .upstream(number)
+        case .redirect(let to, let status):
+            action = .redirect(to: CompiledTemplate(to, for: .target), status: status)
+        case .respond(let response):
+            let headers = response.headers.map { (name: $0.name, value: CompiledTemplate($0.value, for: .field)) }
+            action = .respond(response, headers: headers)
+        }
+        return RouteState(
+            route, action: action, chain: try middleware.chain(for: route), upstream: upstream,
+            logLane: lanes.number(of: route.accessLog))
+    }
+
+    /// Whether nothing but the place in the file changed.
+    private static func isSame(_ old: UpstreamConfig, _ new: UpstreamConfig) -> Bool {
+        var moved = old
+        moved.location = new.location
+        return moved == new
+    }
+}
+
+package enum SnapshotError: Error, Equatable {
+    case unknownUpstream(String, route: String)
+}

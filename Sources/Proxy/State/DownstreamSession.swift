@@ -1,0 +1,66 @@
+import Containers
+import EventLoop
+import Net
+
+/// State of one client connection.
+///
+///     proxyHeader ─▶ waiting ─▶ head ─▶ exchange ─┬─▶ waiting        (keep-alive)
+///                       ▲                         ├─▶ tunnel ─▶ closed
+///                       └───── pipelined bytes ───┤
+///                                                 └─▶ lingering ─▶ closed
+struct DownstreamSession: ~Copyable {
+    enum Phase: Equatable {
+        /// A PROXY protocol header has to come first.
+        case proxyHeader
+        /// No byte of a request is here.
+        case waiting
+        /// A part of a head is here.
+        case head
+        case exchange
+        case tunnel
+        /// Our answer is out and our direction closed; what still comes is thrown away until the peer closes too.
+        case lingering
+    }
+
+    let socket: SocketID
+    let listener: ListenerState
+    var phase: Phase
+    /// The running exchange; `.none` without one.
+    var exchange = SlabKey.none
+    /// Whom we talk to: the peer, or whom a PROXY header names.
+    var client: IPAddress
+    var clientPort: UInt16
+    /// Port of the socket that accepted it; 0 for a Unix socket.
+    let localPort: UInt16
+    /// The peer is one of `trusted_proxies`.
+    var isTrusted: Bool
+    /// Bytes behind what was consumed so far: request content or pipelined requests.
+    var pending: Buffer?
+    /// Bytes of an incomplete head at the last look at it.
+    var lookedAt = 0
+    /// When the first byte of the current head came; also when the connection last became idle.
+    var since: Instant
+    var requests = 0
+    /// The client ended its direction.
+    var sawEnd = false
+    /// Nothing more is read after the current answer.
+    var closes = false
+    var isPaused = false
+    var isRunnable = false
+    /// Bytes thrown away while lingering.
+    var lingered = 0
+
+    init(
+        socket: SocketID, listener: ListenerState, phase: Phase, client: IPAddress, port: UInt16,
+        localPort: UInt16, isTrusted: Bool, now: Instant
+    ) {
+        self.socket = socket
+        self.listener = listener
+        self.phase = phase
+        self.client = client
+        clientPort = port
+        self.localPort = localPort
+        self.isTrusted = isTrusted
+        since = now
+    }
+}

@@ -1,0 +1,150 @@
+import Containers
+import HTTP
+import HTTP1
+import Middleware
+import Net
+import Upstream
+import WebSocket
+
+/// One request with its response.
+///
+///     deciding ─▶ suspended ─▶ deciding ─┬─▶ queued ─▶ connecting ─▶ sending ─▶ receiving ─▶ finished
+///                                        │               └──◀── another endpoint ──┘
+///                                        └─▶ replying ─▶ finished                    └─▶ tunnel ─▶ finished
+struct Exchange: ~Copyable {
+    enum Phase: Equatable {
+        /// The pipeline decides.
+        case deciding
+        /// An asynchronous middleware decides; the index is its step.
+        case suspended(step: Int)
+        /// Waits for a connection of the pool.
+        case queued
+        /// Waits for a connection to stand.
+        case connecting
+        /// The head is sent; the response's head has not come.
+        case sending
+        /// The response's head is sent on; its content flows.
+        case receiving
+        case tunnel
+        /// A local reply is sent.
+        case replying
+    }
+
+    var phase = Phase.deciding
+    let downstream: SlabKey
+    /// The upstream connection; `.none` without one.
+    var session = SlabKey.none
+    /// The worker's use of the snapshot that this exchange runs under.
+    var snapshot: SlabKey
+    /// -1: none.
+    var route = -1
+    var pool = SlabKey.none
+    var endpoint = -1
+    /// The head as received, for logs and the response phase.
+    var requestBytes: Buffer?
+    /// The head for the upstream; kept as long as it may have to be sent again.
+    var upstreamHead: Buffer?
+    var method = Method.get
+    var methodRange = ByteRange.empty
+    var target = ByteRange.empty
+    var authority = ByteRange.empty
+    var minorVersion: UInt8 = 1
+    var isWebSocket = false
+    /// The client sent `Expect: 100-continue` and has not got its 100.
+    var awaitsContinue = false
+    var acceptsTrailers = false
+    var balanceKey: UInt64 = 0
+    var bodyLimit = Int.max
+    var client = IPAddress.v4(0)
+    var clientPort: UInt16 = 0
+    /// Host is the endpoint's own: set when the endpoint is known.
+    var hasEndpointHost = false
+    var isQueued = false
+
+    // Request content.
+    var requestFraming = BodyFraming.none
+    var requestRest = 0
+    var requestDecoder = ChunkedDecoder()
+    var requestTrailers = TrailerSection()
+    var isRequestComplete = true
+    var requestContentBytes = 0
+
+    // Response.
+    var responseFraming = BodyFraming.none
+    var responseRest = 0
+    var responseDecoder = ChunkedDecoder()
+    var responseTrailers = TrailerSection()
+    /// How the content goes to the client: `.chunked`, `.length`, `.untilClose` or `.none`.
+    var downstreamFraming = BodyFraming.none
+    var isResponseComplete = false
+    var isResponseStarted = false
+    /// The upstream connection may go back to the pool after this response.
+    var keepsSession = true
+    var isStream = false
+    var status = 0
+    var upstreamStatus = 0
+    var interims = 0
+    var responseContentBytes = 0
+    var sentBytes = 0
+
+    // Attempts.
+    var tried = TriedEndpoints()
+    var attempts = 0
+    var retries = 0
+    var isRetrying = false
+    var isReused = false
+    var isCounted = false
+
+    // Middleware.
+    var slots = InlineArray<16, UInt64>(repeating: 0)
+    /// Steps of the chain that saw the request.
+    var entered = 0
+    /// Both stand behind the head in `requestBytes`.
+    var requestID = ByteRange.empty
+    var identity = ByteRange.empty
+    var suspended: SuspendedRequest?
+    var code = ErrorCode.none
+
+    // Times.
+    let startedAt: Instant
+    let startedWall: Int64
+    let startedWallNanoseconds: Int64
+    var queuedAt = Instant.never
+    var connectingAt = Instant.never
+    var connectedAt = Instant.never
+    var sentAt = Instant.never
+    var firstByteAt = Instant.never
+
+    var totalDeadline = Instant.never
+    var suspendedUntil = Instant.never
+    var wait = ExchangeWait()
+
+    /// Sec-WebSocket-Key of the handshake: what the upstream has to prove that it read.
+    var webSocketKey: InlineArray<24, UInt8>?
+    var tunnel: Tunnel?
+
+    init(downstream: SlabKey, snapshot: SlabKey, startedAt: Instant, wall: Int64, wallNanoseconds: Int64) {
+        self.downstream = downstream
+        self.snapshot = snapshot
+        self.startedAt = startedAt
+        startedWall = wall
+        startedWallNanoseconds = wallNanoseconds
+    }
+}
+
+/// The two directions of an upgraded connection.
+struct Tunnel {
+    var fromClient: WebSocketFrameScanner
+    var fromUpstream: WebSocketFrameScanner
+    var idleTimeout: Int64
+    var pingInterval: Int64
+    var lastActivity: Instant
+    var pingedAt: Instant
+    /// We sent a close frame; the tunnel ends when the peers have, or at the deadline.
+    var isClosing = false
+    var closeAt = Instant.never
+    /// Close with 1001 at this time (draining).
+    var drainAt = Instant.never
+    var clientEnded = false
+    var upstreamEnded = false
+}

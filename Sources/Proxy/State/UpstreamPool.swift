@@ -1,0 +1,26 @@
+import Containers
+import Upstream
+
+/// A worker's sessions of one upstream, and the exchanges that wait for one.
+struct UpstreamPool: ~Copyable {
+    var state: UpstreamState
+    var balancer: Balancer
+    var cursors: [AddressCursor]
+    /// Most recently used idle session of each endpoint; last in, first out.
+    var newestIdle: [SlabKey]
+    var idleCount = 0
+    /// Exchanges that wait for a permit, in order. Keys of exchanges that are gone are skipped.
+    var waiting = RingQueue<SlabKey>()
+    /// Snapshot uses that refer to this pool; unused pools without sessions go away.
+    var uses = 0
+    /// The pool that took over when a reload changed the upstream.
+    var successor = SlabKey.none
+    var sessions = 0
+
+    init(_ state: UpstreamState, random: inout RandomSource, worker: Int) {
+        self.state = state
+        balancer = Balancer(state, random: &random)
+        cursors = state.endpoints.map { _ in AddressCursor(start: worker) }
+        newestIdle = state.endpoints.map { _ in .none }
+    }
+}

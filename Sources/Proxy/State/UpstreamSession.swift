@@ -1,0 +1,44 @@
+import Containers
+import EventLoop
+import Upstream
+
+/// State of one connection to an endpoint.
+///
+///     connecting ─▶ busy ─▶ idle ─▶ busy …        every state ─▶ closed
+struct UpstreamSession: ~Copyable {
+    enum Phase: Equatable { case connecting, busy, idle }
+
+    let socket: SocketID
+    let endpoint: EndpointState
+    /// Whose permit this connection holds.
+    let upstream: UpstreamState
+    /// The worker's pool that it belongs to.
+    var pool: SlabKey
+    var endpointIndex: Int
+    var phase = Phase.connecting
+    /// The exchange that it serves (or that waits for it to connect).
+    var exchange = SlabKey.none
+    /// Neighbours in the pool's list of idle sessions of this endpoint.
+    var newer = SlabKey.none
+    var older = SlabKey.none
+    let connectedAt: Instant
+    var idleSince: Instant
+    /// When the upstream said it would close an idle connection (Keep-Alive: timeout), else the pool's idle timeout.
+    var idleLimit: Int64
+    var requests = 0
+    var isPaused = false
+
+    init(
+        socket: SocketID, endpoint: EndpointState, endpointIndex: Int, upstream: UpstreamState, pool: SlabKey,
+        idleLimit: Int64, now: Instant
+    ) {
+        self.socket = socket
+        self.endpoint = endpoint
+        self.endpointIndex = endpointIndex
+        self.upstream = upstream
+        self.pool = pool
+        self.idleLimit = idleLimit
+        connectedAt = now
+        idleSince = now
+    }
+}
