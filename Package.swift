@@ -85,7 +85,9 @@ let package = Package(
         tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression"]),
         tests("RoutingTests", ["Routing", "Config", "HTTP", "Net", "Containers", "RegularExpression", "HTTP1"]),
         tests("UpstreamTests", ["Upstream", "Config", "Net", "Containers"]),
-        tests("TelemetryTests", ["Telemetry", "Config", "HTTP", "Net", "Containers"]),
+        tests("TelemetryTests", [
+            "Telemetry", "Config", "HTTP", "Net", "Containers", "Linux", .product(name: "Logging", package: "swift-log"),
+        ]),
         tests("MiddlewareTests", ["Middleware", "Config", "HTTP", "HTTP1", "Net", "Containers", "Digest", "PasswordHash"]),
         tests("DNSTests", ["DNS", "Net"]),
         tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers"]),

@@ -1,3 +1,4 @@
 #pragma once
 #include "sockets.h"
 #include "process.h"
+#include "logs.h"

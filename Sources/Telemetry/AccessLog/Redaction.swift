@@ -2,7 +2,7 @@ internal import Containers
 private import HTTP
 
 /// Which values never stand in a log: credentials in fields and in query parameters.
-package struct Redaction: Sendable {
+package struct Redaction: Sendable, Equatable {
     /// Written instead of a value.
     static let replacement: StaticString = "***"
 
@@ -77,7 +77,7 @@ package struct Redaction: Sendable {
 }
 
 /// Names in lower case, one after the other in one array, so that a search touches no reference counts.
-private struct NameList: Sendable {
+private struct NameList: Sendable, Equatable {
     private var bytes: [UInt8] = []
     private var ends: [Int] = []
 

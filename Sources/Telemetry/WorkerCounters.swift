@@ -1,0 +1,44 @@
+/// What one worker has counted since it began. Plain numbers: nobody else writes them.
+package struct WorkerCounters: Sendable, Equatable {
+    package var acceptedConnections: Int64 = 0
+    /// Connections that were closed at once, because there were too many.
+    package var refusedConnections: Int64 = 0
+    package var openConnections: Int64 = 0
+    package var requests: Int64 = 0
+    /// Exchanges by the first digit of their status: 1xx to 5xx, and at 0 those without an answer.
+    package var statuses = InlineArray<6, Int64>(repeating: 0)
+    package var upstreamConnections: Int64 = 0
+    package var reusedConnections: Int64 = 0
+    package var retries: Int64 = 0
+    package var tunnels: Int64 = 0
+
+    package init() {}
+
+    package mutating func note(status: Int) {
+        statuses[status >= 100 && status < 600 ? status / 100 : 0] += 1
+    }
+
+    package static func + (left: WorkerCounters, right: WorkerCounters) -> WorkerCounters {
+        var sum = left
+        sum.acceptedConnections += right.acceptedConnections
+        sum.refusedConnections += right.refusedConnections
+        sum.openConnections += right.openConnections
+        sum.requests += right.requests
+        for index in 0..<6 { sum.statuses[index] += right.statuses[index] }
+        sum.upstreamConnections += right.upstreamConnections
+        sum.reusedConnections += right.reusedConnections
+        sum.retries += right.retries
+        sum.tunnels += right.tunnels
+        return sum
+    }
+
+    package static func == (left: WorkerCounters, right: WorkerCounters) -> Bool {
+        for index in 0..<6 where left.statuses[index] != right.statuses[index] { return false }
+        return left.acceptedConnections == right.acceptedConnections
+            && left.refusedConnections == right.refusedConnections
+            && left.openConnections == right.openConnections && left.requests == right.requests
+            && left.upstreamConnections == right.upstreamConnections
+            && left.reusedConnections == right.reusedConnections
+            && left.retries == right.retries && left.tunnels == right.tunnels
+    }
+}
