@@ -16,8 +16,8 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 let package = Package(
@@ -82,7 +82,7 @@ let package = Package(
         tests("WebSocketTests", ["WebSocket", "HTTP", "Containers", "Digest"]),
         tests("YAMLTests", ["YAML"]),
         tests("RegularExpressionTests", ["RegularExpression"]),
-        tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression"]),
+        tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression"], exclude: ["Fixtures"]),
         tests("RoutingTests", ["Routing", "Config", "HTTP", "Net", "Containers", "RegularExpression", "HTTP1"]),
         tests("UpstreamTests", ["Upstream", "Config", "Net", "Containers"]),
         tests("TelemetryTests", [

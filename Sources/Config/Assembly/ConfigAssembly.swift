@@ -1,0 +1,187 @@
+/// Makes the typed configuration of the draft: resolves names, gives every upstream and middleware its entry, and
+/// flattens groups into routes.
+struct ConfigAssembly {
+    let draft: GatewayDraft
+    let decoder: ConfigDecoder
+    /// False when a file is missing: names may be defined there.
+    let isWhole: Bool
+    /// Keys of the file that were given.
+    let given: [String: Place]
+    var config: GatewayConfig
+    /// Names of upstreams by the URLs of their endpoints.
+    var upstreamsByURL: [String: String] = [:]
+    var upstreamNames: Set<String> = []
+    /// `{path.NAME}` that an upstream uses.
+    var upstreamParameters: [String: [Located<String>]] = [:]
+    var middlewareNames: Set<String> = []
+    var middlewareParameters: [String: [Located<String>]] = [:]
+    var routeNames: [String: Location] = [:]
+
+    init(draft: GatewayDraft, decoder: ConfigDecoder, isWhole: Bool, given: [String: Place]) {
+        self.draft = draft
+        self.decoder = decoder
+        self.isWhole = isWhole
+        self.given = given
+        config = draft.config
+    }
+
+    mutating func assemble() -> GatewayConfig {
+        addListeners()
+        addUpstreams()
+        addMiddleware()
+        addRoutes()
+        return config
+    }
+
+    // MARK: Listeners
+
+    private mutating func addListeners() {
+        var first: [ListenerConfig.Bind: Place] = [:]
+        if let place = draft.listen.first?.place {
+            var listener = ListenerConfig(location: place.location)
+            add(draft.listen, to: &listener, first: &first)
+            config.listeners.append(listener)
+        }
+        for item in unique(draft.listeners, kind: "listener") {
+            if item.name == "default", let place = draft.listen.first?.place {
+                decoder.report(
+                    at: item.place, "`listen` makes a listener named `default` already",
+                    related: .init(location: place.location, note: "`listen` is here"))
+            }
+            var listener = item.value.config
+            listener.name = item.name
+            listener.location = item.place.location
+            add(item.value.bind, to: &listener, first: &first)
+            config.listeners.append(listener)
+        }
+        if given["listen"] == nil, given["listeners"] == nil, isWhole {
+            decoder.report(
+                at: Place(location: Location(file: decoder.inputs.record.path, line: 1, column: 1)),
+                "there is no listener", help: "listen: 127.0.0.1:8080")
+        }
+    }
+
+    private func add(
+        _ binds: [Located<ListenerConfig.Bind>], to listener: inout ListenerConfig,
+        first: inout [ListenerConfig.Bind: Place]
+    ) {
+        for bind in binds {
+            var key = bind.value
+            if case .unix(let path, _, _) = key { key = .unix(path: path, mode: nil, owner: nil) }
+            if let other = first[key] {
+                decoder.report(
+                    at: bind.place, "the address \(BindText.write(bind.value)) is listened on twice",
+                    related: .init(location: other.location, note: "first here"))
+                continue
+            }
+            first[key] = bind.place
+            listener.bind.append(bind.value)
+        }
+    }
+
+    // MARK: Upstreams
+
+    private mutating func addUpstreams() {
+        for item in unique(draft.upstreams, kind: "upstream") {
+            var upstream = item.value.config
+            upstream.name = item.name
+            upstream.location = item.place.location
+            upstream.endpoints = item.value.endpoints.map(\.endpoint)
+            config.upstreams.append(upstream)
+            upstreamNames.insert(item.name)
+            upstreamParameters[item.name] = item.value.parameters
+            if item.value.endpoints.count == 1 {
+                let url = item.value.endpoints[0].canonical
+                upstreamsByURL[url] = upstreamsByURL[url] ?? item.name
+            }
+        }
+    }
+
+    /// The name of the upstream that a route or a middleware means; URLs get an entry of their own, once.
+    mutating func resolve(_ use: UpstreamUse) -> String? {
+        switch use {
+        case .name(let name):
+            if upstreamNames.contains(name.value) { return name.value }
+            if isWhole || !upstreamNames.isEmpty {
+                decoder.report(
+                    at: name.place, "unknown upstream `\(name.value)`",
+                    help: Suggestion.help(for: name.value, among: draft.upstreams.map(\.name), kind: "upstream"))
+            }
+            return nil
+        case .endpoints(let endpoints, let place):
+            let key = endpoints.map(\.canonical).joined(separator: ",")
+            if let known = upstreamsByURL[key] { return known }
+            let name = endpoints.map(\.endpoint.url).joined(separator: ",")
+            var upstream = UpstreamConfig(name: name, location: place.location)
+            upstream.timeouts = decoder.upstreamTimeouts
+            upstream.endpoints = endpoints.map(\.endpoint)
+            config.upstreams.append(upstream)
+            upstreamsByURL[key] = name
+            return name
+        }
+    }
+
+    // MARK: Middleware
+
+    private mutating func addMiddleware() {
+        for item in unique(draft.middleware, kind: "middleware") {
+            middlewareNames.insert(item.name)
+            add(item.value, name: item.name, location: item.place.location)
+        }
+    }
+
+    private mutating func add(_ draft: MiddlewareDraft, name: String, location: Location) {
+        middlewareParameters[name] = draft.parameters
+        switch draft.kind {
+        case .ready(let kind):
+            config.middleware.append(NamedMiddleware(name: name, kind: kind, location: location))
+        case .forwardAuth(let forward):
+            var settings = forward.config
+            settings.upstream = forward.upstream.flatMap { resolve($0) } ?? ""
+            config.middleware.append(NamedMiddleware(name: name, kind: .forwardAuth(settings), location: location))
+        }
+    }
+
+    /// The name of a middleware where it is used; an inline one gets an entry under a name made of `owner`.
+    mutating func resolve(_ use: MiddlewareUse, owner: String) -> String? {
+        switch use {
+        case .name(let name):
+            if middlewareNames.contains(name.value) { return name.value }
+            if isWhole {
+                let kinds = MiddlewareChoice.keys.map(\.name)
+                let help =
+                    kinds.contains(name.value)
+                    ? "`\(name.value)` is a kind: write { \(name.value): { … } }, or give it a name under `middleware`"
+                    : Suggestion.help(for: name.value, among: draft.middleware.map(\.name), kind: "middleware")
+                decoder.report(at: name.place, "unknown middleware `\(name.value)`", help: help)
+            }
+            return nil
+        case .inline(let inline):
+            var name = "\(owner)/\(inline.kindName)"
+            var number = 2
+            while middlewareParameters[name] != nil {
+                name = "\(owner)/\(inline.kindName)#\(number)"
+                number += 1
+            }
+            add(inline, name: name, location: inline.place.location)
+            return name
+        }
+    }
+
+    // MARK: Names
+
+    /// Items whose name no earlier one has; the others are reported. Two in one file are the reader's to report.
+    private func unique<Value>(_ items: [MapItem<Value>], kind: String) -> [MapItem<Value>] {
+        var first: [String: Place] = [:]
+        return items.filter { item in
+            if let other = first[item.name] {
+                decoder.report(
+                    at: item.place, "the \(kind) `\(item.name)` is defined twice",
+                    related: .init(location: other.location, note: "first here"))
+                return false
+            }
+            first[item.name] = item.place
+            return true
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Net
+import YAML
+
+/// The whole file, before names are resolved and groups flattened.
+struct GatewayDraft: ConfigSection {
+    /// Single values; lists below become the rest of it.
+    var config = GatewayConfig()
+    var include: [Located<String>] = []
+    var listen: [Located<ListenerConfig.Bind>] = []
+    var listeners: [MapItem<ListenerDraft>] = []
+    var upstreams: [MapItem<UpstreamDraft>] = []
+    var middleware: [MapItem<MiddlewareDraft>] = []
+    var defaults = DefaultsDraft()
+    var routes: [RouteDraft] = []
+
+    static let title = "the file"
+    static let sentence =
+        "`listen` and `routes` are enough. Keys that start with `x-` are ignored: a place for anchors."
+    static let keys: [ConfigKey<GatewayDraft>] = [
+        ConfigKey(
+            "workers", \.config.workers, .workers, default: .auto,
+            "Threads that serve; `auto` takes it from the CPUs that the process may use. A change needs a restart."),
+        ConfigKey(
+            "trusted_proxies", \.config.trustedProxies, .oneOrMore(.addressBlock), default: [],
+            "Peers whose X-Forwarded-* and X-Request-Id are believed; when empty, nobody's."),
+        ConfigKey(
+            "drain_timeout", \.config.drainTimeout, .duration(.zero...(.seconds(86_400))), default: .seconds(30),
+            "How long a stop waits for exchanges to end."),
+        ConfigKey(
+            "drain_delay", \.config.drainDelay, .duration(.zero...(.seconds(86_400))), default: .zero,
+            "How long a stop goes on accepting, so that load balancers notice."),
+        ConfigKey(
+            "upgrade_drain_timeout", \.config.upgradeDrainTimeout, .duration(.zero...(.seconds(30 * 86_400))),
+            default: .seconds(12 * 3_600), "How long the old process of an upgrade keeps its tunnels."),
+        ConfigKey("log", \.config.log, .section, default: .init(), "The gateway's own messages."),
+        ConfigKey(
+            "access_log", \.config.accessLog, .word("off", or: .section), default: AccessLogConfig(),
+            "One line for each exchange; `off` for none."),
+        ConfigKey(
+            "include", adding: \.include, .oneOrMore(.located(.text("a path or a pattern such as routes.d/*.yaml"))),
+            "More files of the same shape, from the folder of this one; `*` and `?` match in names."),
+        ConfigKey(
+            "listen", adding: \.listen, .oneOrMore(.bind), "Short for a listener named `default` with these addresses."),
+        ConfigKey(
+            "listeners", adding: \.listeners, .map(.name("a listener"), to: .section), "Listeners by name."),
+        ConfigKey(
+            "upstreams", adding: \.upstreams, .map(.name("an upstream"), to: .upstream), "Services by name."),
+        ConfigKey(
+            "middleware", adding: \.middleware, .map(.name("a middleware"), to: .middleware),
+            "Middleware by name; routes and `defaults` say where it runs."),
+        ConfigKey("defaults", \.defaults, .section, default: .init(), "What holds for every route."),
+        ConfigKey("routes", adding: \.routes, .list(of: .route), "Routes; their order does not matter."),
+        ConfigKey(later: "admin", "The admin socket."),
+        ConfigKey(later: "metrics", "The metrics listener."),
+    ]
+
+    /// Read before all others, in all files, since others start from them.
+    static let early: Set<String> = ["access_log", "defaults"]
+}
+
+/// `defaults: { middleware: [...], timeouts: {...} }`.
+struct DefaultsDraft: ConfigSection {
+    var middleware: [MiddlewareUse] = []
+    var timeouts = RouteConfig.TimeoutOverrides()
+
+    static let title = "defaults"
+    static let sentence = "What holds for every route and every upstream that does not say otherwise."
+    static let keys: [ConfigKey<DefaultsDraft>] = [
+        ConfigKey(
+            "middleware", \.middleware, .oneOrMore(.middlewareUse), default: [],
+            "Runs on every route, before its own; a route opts out with `skip`."),
+        ConfigKey(
+            "timeouts", \.timeouts, .section, default: .init(), "Timeouts of every upstream that does not set its own."),
+    ]
+}
+
+extension ConfigType where Value == GatewayConfig.WorkerCount {
+    static var workers: ConfigType<GatewayConfig.WorkerCount> {
+        let count = ConfigType<Int>.integer(1...1_024)
+        return ConfigType<GatewayConfig.WorkerCount>(
+            .either([.words(["auto"]), count.shape]),
+            show: { workers in
+                if case .count(let value) = workers { return "\(value)" }
+                return "auto"
+            },
+            read: { node, decoder in
+                if node.text == "auto" { return .auto }
+                return count.read(node, decoder).map { .count($0) }
+            })
+    }
+}
+
+extension ConfigDecoder {
+    /// Reads one file's keys into the draft, early ones or the others. `given` spans all files.
+    func gateway(_ root: YAMLNode, into draft: inout GatewayDraft, early: Bool, given: inout [String: Place]) {
+        guard case .mapping(let entries) = root.content else {
+            if early { reportShape(root, expected: "a map with keys such as `listen` and `routes`") }
+            return
+        }
+        for entry in entries {
+            guard let name = entry.key.text, !name.hasPrefix("x-") else { continue }
+            guard let key = GatewayDraft.keys.first(where: { $0.name == name }) else {
+                if early {
+                    reportUnknown(entry.key, name, keys: GatewayDraft.keys.map(\.info), subject: GatewayDraft.title)
+                }
+                continue
+            }
+            guard GatewayDraft.early.contains(name) == early else { continue }
+            if key.info.isLater {
+                report(at: entry.key, "`\(name)` is not in this version")
+                continue
+            }
+            if let first = given[name], !key.accumulates {
+                report(
+                    at: entry.key, "the key `\(name)` is in another file too",
+                    related: .init(location: first.location, note: "first here"))
+                continue
+            }
+            given[name] = Place(entry.key)
+            key.read(&draft, entry.value, self)
+        }
+    }
+}

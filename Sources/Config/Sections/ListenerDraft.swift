@@ -1,0 +1,160 @@
+import Net
+import YAML
+
+/// A listener as the file has it.
+struct ListenerDraft: ConfigSection {
+    var config = ListenerConfig(location: Location(file: "", line: 0, column: 0))
+    /// Becomes `config.bind`.
+    var bind: [Located<ListenerConfig.Bind>] = []
+
+    static let title = "listener"
+    static let sentence = "Addresses that connections are accepted on."
+    static let keys: [ConfigKey<ListenerDraft>] = [
+        ConfigKey(
+            "bind", \.bind, .oneOrMore(.bind), default: [],
+            "Where to listen: `\"0.0.0.0:8080\"`, `\"[::]:8080\"`, `unix:/run/x.sock`, `systemd:NAME`, or a list of them."
+        ),
+        ConfigKey("timeouts", \.config.timeouts, .section, default: .init(), "How long clients may take."),
+        ConfigKey("limits", \.config.limits, .section, default: .init(), "How much clients may bring."),
+        ConfigKey(
+            "path_rules", \.config.pathRules, .section, default: .init(),
+            "How paths are brought to one form before matching."),
+        ConfigKey(
+            "proxy_protocol", \.config.proxyProtocol, .proxyProtocol, default: nil,
+            "Peers that send a PROXY protocol header (v1 or v2) first."),
+        ConfigKey(later: "tls", "TLS on this listener."),
+        ConfigKey(later: "protocols", "HTTP versions that are spoken."),
+    ]
+
+    mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
+        guard reading.isEmpty("bind") else { return }
+        decoder.report(
+            at: reading.key("bind") ?? Place(location: reading.place.location), "the listener has no address",
+            help: "bind: \"127.0.0.1:8080\"")
+    }
+}
+
+extension ListenerConfig.Timeouts: ConfigSection {
+    static let title = "timeouts of a listener"
+    static let sentence = "How long clients may take."
+    static let keys: [ConfigKey<ListenerConfig.Timeouts>] = [
+        ConfigKey(
+            "head", \.head, .duration(.milliseconds(10)...(.seconds(3600))), default: .seconds(10),
+            "From the first byte of a request to the end of its head; then 408."),
+        ConfigKey(
+            "keep_alive", \.keepAlive, .duration(.milliseconds(10)...(.seconds(86_400))), default: .seconds(60),
+            "From connecting, or from the last answer, to the first byte of a request; then the connection is closed."),
+        ConfigKey(
+            "body_idle", \.bodyIdle, .duration(.milliseconds(10)...(.seconds(86_400))), default: .seconds(30),
+            "Between two reads of a request body."),
+        ConfigKey(
+            "write_idle", \.writeIdle, .duration(.milliseconds(10)...(.seconds(86_400))), default: .seconds(30),
+            "Without progress while an answer is written."),
+    ]
+}
+
+extension ListenerConfig.Limits: ConfigSection {
+    static let title = "limits of a listener"
+    static let sentence = "How much clients may bring."
+    static let keys: [ConfigKey<ListenerConfig.Limits>] = [
+        ConfigKey(
+            "head", \.head, .size(1_024...262_144), default: 32 * 1024,
+            "Bytes of a request head; a longer one is answered 431."),
+        ConfigKey(
+            "fields", \.fields, .integer(1...1_000), default: 100, "Header lines of a request; more are answered 431."),
+        ConfigKey(
+            "connections", \.connections, .word("auto", or: .integer(1...10_000_000)), default: nil,
+            "Connections open at once; `auto` takes it from the limit of open files."),
+        ConfigKey(
+            "connections_per_client", \.connectionsPerClient, .word("off", or: .integer(1...1_000_000)), default: nil,
+            "Connections of one client address (IPv6: of one /64) at once."),
+    ]
+}
+
+extension ListenerConfig.PathRules: ConfigSection {
+    static let title = "path rules"
+    static let sentence = "How paths are brought to one form before matching."
+    static let keys: [ConfigKey<ListenerConfig.PathRules>] = [
+        ConfigKey(
+            "encoded_slash", \.encodedSlash, .word, default: .keep,
+            "What happens to `%2f` in a path: kept as part of its segment, or refused with 400."),
+        ConfigKey("merge_slashes", \.mergeSlashes, .boolean, default: false, "Whether `//` becomes `/`."),
+    ]
+}
+
+/// `proxy_protocol: { from: [...] }`.
+struct ProxyProtocolDraft: ConfigSection {
+    var from: [CIDRBlock]?
+
+    static let title = "proxy protocol"
+    static let sentence = "The PROXY protocol (v1 and v2), from trusted peers only."
+    static let keys: [ConfigKey<ProxyProtocolDraft>] = [
+        ConfigKey(
+            "from", \.from, .oneOrMore(.addressBlock), isRequired: true,
+            "Addresses of the peers that send the header; connections from others are taken as they are.")
+    ]
+}
+
+/// `{ unix: /run/x.sock, mode: "0660", owner: www-data }`.
+struct UnixBindDraft: ConfigSection {
+    var unix: String?
+    var mode: UInt32?
+    var owner: String?
+
+    static let title = "unix socket"
+    static let sentence = "A Unix socket with its permissions."
+    static let keys: [ConfigKey<UnixBindDraft>] = [
+        ConfigKey("unix", \.unix, .filePath("the absolute path of a socket"), isRequired: true, "Path of the socket."),
+        ConfigKey(
+            "mode", \.mode, .fileMode, otherwise: "what the process's umask leaves",
+            "Permissions, in octal: `\"0660\"`."),
+        ConfigKey("owner", \.owner, .name("a user"), otherwise: "the gateway's user", "User that owns the socket."),
+    ]
+}
+
+extension ConfigType where Value == UInt32 {
+    static var fileMode: ConfigType<UInt32> {
+        let shape = Shape.text("permissions in octal such as \"0660\"")
+        return ConfigType<UInt32>(shape, show: { "\"0\(String($0, radix: 8))\"" }) { text throws(TextFailure) in
+            guard text.utf8.count == 3 || (text.utf8.count == 4 && text.hasPrefix("0")),
+                text.utf8.allSatisfy({ (0x30...0x37).contains($0) }), let mode = UInt32(text, radix: 8)
+            else { throw TextFailure() }
+            return mode
+        }
+    }
+}
+
+extension ConfigType where Value == [CIDRBlock]? {
+    static var proxyProtocol: ConfigType<[CIDRBlock]?> {
+        let section = ConfigType<ProxyProtocolDraft>.section
+        return ConfigType<[CIDRBlock]?>(
+            .either([.words(["off"]), section.shape]), show: { $0 == nil ? "off" : nil },
+            read: { node, decoder in
+                if node.text == "off" { return .some(nil) }
+                guard let draft = section.read(node, decoder) else { return nil }
+                return .some(draft.from ?? [])
+            })
+    }
+}
+
+extension ConfigType where Value == Located<ListenerConfig.Bind> {
+    static var bind: ConfigType<Located<ListenerConfig.Bind>> {
+        let section = ConfigType<UnixBindDraft>.section
+        let text = ConfigType<ListenerConfig.Bind>(
+            .text("an address such as 127.0.0.1:8080"), show: BindText.write
+        ) { text throws(TextFailure) in try BindText.parse(text) }
+        return ConfigType<Located<ListenerConfig.Bind>>(
+            .either([text.shape, section.shape]), show: { BindText.write($0.value) },
+            read: { node, decoder in
+                guard case .mapping = node.content else {
+                    return text.read(node, decoder).map { Located($0, at: Place(node)) }
+                }
+                guard let draft = section.read(node, decoder), let path = draft.unix else { return nil }
+                guard path.utf8.count <= SocketAddress.unixPathLimit else {
+                    decoder.report(at: node, "a socket's path has at most \(SocketAddress.unixPathLimit) bytes")
+                    return nil
+                }
+                return Located(.unix(path: path, mode: draft.mode, owner: draft.owner), at: Place(node))
+            })
+    }
+}

@@ -1,0 +1,203 @@
+import HTTP
+import RegularExpression
+
+/// Path patterns of routes: `/users/{id}`, `/{id:[0-9]+}`, `/files/{rest...}`, `/api/*`.
+struct PathText {
+    /// Parameters of one path; requests carry them in a table of this size.
+    static let parametersMax = 32
+
+    /// Where in the text something is wrong, in characters.
+    struct Failure: Error {
+        var offset: Int
+        var width: Int
+        var message: String
+        var help: String?
+    }
+
+    private let scalars: [Unicode.Scalar]
+    private var index = 0
+    private var names: [String] = []
+
+    static func parse(_ text: String) throws(Failure) -> RouteConfig.Path {
+        var reader = PathText(text)
+        return try reader.path(source: text)
+    }
+
+    private init(_ text: String) { scalars = Array(text.unicodeScalars) }
+
+    private mutating func path(source: String) throws(Failure) -> RouteConfig.Path {
+        guard scalars.first == "/" else {
+            let help =
+                source.contains("://") ? "write the path alone; the host has a key of its own" : "write /\(source)"
+            throw Failure(offset: 0, width: scalars.count, message: "a path starts with `/`", help: help)
+        }
+        var segments: [RouteConfig.PathSegment] = []
+        while index < scalars.count {
+            index += 1
+            if index == scalars.count { return .init(segments: segments, hasTrailingSlash: true, source: source) }
+            let start = index
+            let segment = try segment()
+            if case .tail = segment, index < scalars.count {
+                throw failure(
+                    from: start, "`\(text(start..<index))` takes the whole rest of the path and can only stand last")
+            }
+            segments.append(segment)
+        }
+        return .init(segments: segments, hasTrailingSlash: false, source: source)
+    }
+
+    private mutating func segment() throws(Failure) -> RouteConfig.PathSegment {
+        let start = index
+        if scalars[start] == "{" { return try parameter() }
+        while index < scalars.count, scalars[index] != "/" { index += 1 }
+        let found = scalars[start..<index]
+        if found.count == 1, found.first == "*" { return .tail(nil) }
+        if let brace = found.firstIndex(where: { $0 == "{" || $0 == "}" }) {
+            throw failure(
+                from: brace, "a parameter is a whole segment", help: "put a `/` before `{` and after `}`")
+        }
+        if found.isEmpty { throw failure(from: start, "two slashes in a row") }
+        if let star = found.firstIndex(of: "*") {
+            throw failure(
+                from: star, "`*` is a whole segment and can only stand last",
+                help: "`/api/*` matches `/api` and all below it; one segment is `{name}`")
+        }
+        return .literal(try literal(start..<index))
+    }
+
+    private mutating func parameter() throws(Failure) -> RouteConfig.PathSegment {
+        let start = index
+        var depth = 0
+        while index < scalars.count {
+            switch scalars[index] {
+            case "\\": index += 1
+            case "{": depth += 1
+            case "}": depth -= 1
+            default: break
+            }
+            index += 1
+            if depth == 0 { break }
+        }
+        guard depth == 0, index <= scalars.count else {
+            throw failure(from: start, "this `{` is not closed", help: "add the `}`")
+        }
+        guard index == scalars.count || scalars[index] == "/" else {
+            throw failure(from: start, "a parameter is a whole segment", help: "put a `/` after `}`")
+        }
+        let inner = text((start + 1)..<(index - 1))
+        if let colon = inner.firstIndex(of: ":") {
+            let name = try name(String(inner[..<colon]), start)
+            let source = String(inner[inner.index(after: colon)...])
+            do throws(TextFailure) {
+                return .constrained(name, try PatternText.compile(source))
+            } catch {
+                throw failure(from: start, error.message ?? "", help: error.help)
+            }
+        }
+        if inner.hasSuffix("...") { return .tail(try name(String(inner.dropLast(3)), start)) }
+        return .parameter(try name(inner, start))
+    }
+
+    private mutating func name(_ name: String, _ start: Int) throws(Failure) -> String {
+        let isSound = name.utf8.enumerated().allSatisfy { position, byte in
+            ByteClass.isUnreserved(byte) && byte != 0x2E && byte != 0x7E && (position > 0 || !ByteClass.isDigit(byte))
+        }
+        guard isSound, !name.isEmpty else {
+            throw failure(
+                from: start, "`\(name)` is no name of a parameter",
+                help: "names have letters, digits, `_` and `-`: {id}, {id:[0-9]+}, {rest...}")
+        }
+        guard !names.contains(name) else {
+            throw failure(from: start, "the parameter `\(name)` stands twice in this path")
+        }
+        guard names.count < Self.parametersMax else {
+            throw failure(from: start, "more than \(Self.parametersMax) parameters")
+        }
+        names.append(name)
+        return name
+    }
+
+    /// The canonical form: unreserved bytes bare, all others escaped in upper case (RFC 3986 section 6.2.2).
+    private func literal(_ range: Range<Int>) throws(Failure) -> String {
+        let bytes = Array(text(range).utf8)
+        var canonical: [UInt8] = []
+        var position = 0
+        while position < bytes.count {
+            let byte = bytes[position]
+            position += 1
+            if byte == 0x25 {
+                guard position + 1 < bytes.count, let high = ByteClass.hexValue(bytes[position]),
+                    let low = ByteClass.hexValue(bytes[position + 1])
+                else {
+                    throw failure(
+                        from: range.lowerBound, "`%` must be followed by two hexadecimal digits",
+                        help: "write %25 for the sign itself")
+                }
+                position += 2
+                let value = high << 4 | low
+                guard value != 0, value != 0x5C else {
+                    throw failure(from: range.lowerBound, "no request with `%00` or `%5c` in its path is let through")
+                }
+                if ByteClass.isUnreserved(value) { canonical.append(value) } else { canonical += Self.escape(value) }
+            } else if byte >= 0x80 {
+                canonical += Self.escape(byte)
+            } else if byte == 0x3F || byte == 0x23 {
+                throw failure(
+                    from: range.lowerBound, "a path has no `?` and no `#`",
+                    help: "conditions on the query stand under `query:`")
+            } else if ByteClass.isTarget(byte) {
+                canonical.append(byte)
+            } else {
+                let escaped = String(decoding: Self.escape(byte), as: UTF8.self)
+                throw failure(
+                    from: range.lowerBound, "`\(text(range))` has a byte that no path has",
+                    help: "write it as \(escaped)")
+            }
+        }
+        let result = String(decoding: canonical, as: UTF8.self)
+        guard result != ".", result != ".." else {
+            throw failure(from: range.lowerBound, "`\(result)` segments are removed before matching")
+        }
+        return result
+    }
+
+    private static func escape(_ byte: UInt8) -> [UInt8] {
+        let digits = Array("0123456789ABCDEF".utf8)
+        return [0x25, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+    }
+
+    private func text(_ range: Range<Int>) -> String {
+        var view = String.UnicodeScalarView()
+        view.append(contentsOf: scalars[range])
+        return String(view)
+    }
+
+    private func failure(from start: Int, _ message: String, help: String? = nil) -> Failure {
+        Failure(offset: start, width: max(1, min(index, scalars.count) - start), message: message, help: help)
+    }
+}
+
+extension RouteConfig.Path {
+    /// Names of the parameters, in order.
+    package var parameterNames: [String] {
+        segments.compactMap { segment in
+            switch segment {
+            case .parameter(let name), .constrained(let name, _): name
+            case .tail(let name): name
+            case .literal: nil
+            }
+        }
+    }
+}
+
+/// Regular expressions of the file.
+enum PatternText {
+    static func compile(_ source: String) throws(TextFailure) -> RouteConfig.Pattern {
+        do throws(RegularExpressionError) {
+            return RouteConfig.Pattern(source: source, expression: try RegularExpression(source))
+        } catch {
+            throw TextFailure(
+                "`\(source)` is no regular expression: \(error.message)", help: "the syntax is that of RE2")
+        }
+    }
+}
