@@ -11,7 +11,7 @@ package struct MessageSocket: ~Copyable, Sendable {
     }
 
     /// Bytes of the largest message.
-    package static let maximumSize = 64 * 1024
+    package static let maximumSize = 128 * 1024
     package static let maximumDescriptors = 64
 
     private let descriptor: FileDescriptor

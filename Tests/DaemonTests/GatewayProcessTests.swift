@@ -25,7 +25,7 @@ import Testing
         let process = GatewayProcess(
             engine: engine, binder: FakeBinder(journal: journal, busy: busy), loader: FakeLoader(reloads),
             source: ScriptedDemands(journal: journal, events), configPath: hasFile ? "martlet.yaml" : nil,
-            log: Logger(label: "test") { _ in JournalLog(journal: journal) }, applyLog: { _ in })
+            log: Logger(label: "test") { _ in JournalLog(journal: journal) }, logs: FakeLogs(journal: journal))
         let code = process.run(FakeLoader.configuration(first), generation: generation)
         return Outcome(code: code, journal: journal.all)
     }
@@ -39,7 +39,7 @@ import Testing
         #expect(outcome.code == 0)
         #expect(
             outcome.journal == [
-                "open \(Self.a)", "open \(Self.b)", "engine start \(Self.a) \(Self.b) kept ",
+                "log info", "open \(Self.a)", "open \(Self.b)", "engine start \(Self.a) \(Self.b) kept ",
                 "published 1 \(Self.a) \(Self.b): \(Self.a) \(Self.b)", "ready", "draining",
                 "engine drain 30.0 seconds",
                 "engine ended",
@@ -97,6 +97,15 @@ import Testing
         #expect(outcome.journal.contains("release \(Self.b)"))
         #expect(outcome.journal.contains("engine publish \(Self.a) kept \(Self.a)"))
         #expect(outcome.journal.contains("published 2 \(Self.a): \(Self.a)"))
+    }
+
+    @Test("a log that cannot be opened makes the reload fail before anything changed")
+    func refusedLog() {
+        let outcome = Self.live(Self.a, reloads: ["\(Self.b) log=/refused"], [Self.reload, Self.stop])
+        #expect(outcome.code == 0)
+        #expect(outcome.journal.contains("error: reload failed, nothing changed: permission denied"))
+        #expect(outcome.journal.filter { $0.hasPrefix("open") } == ["open \(Self.a)"])
+        #expect(outcome.journal.filter { $0.hasPrefix("log ") } == ["log info"])
     }
 
     @Test("a changed number of workers is warned of, as long as it differs from the start")
@@ -160,6 +169,6 @@ import Testing
     @Test("logs are opened anew on demand")
     func reopen() {
         let outcome = Self.live(Self.a, [.demands(Demands(reopenLogs: true)), Self.stop])
-        #expect(outcome.journal.contains("engine reopens logs"))
+        #expect(outcome.journal.contains("logs are opened anew"))
     }
 }

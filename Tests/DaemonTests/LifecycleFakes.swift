@@ -68,8 +68,18 @@ final class FakeEngine: GatewayEngine {
         for descriptor in descriptors.values { Descriptors.close(descriptor) }
         journal.write("engine ended")
     }
+}
 
-    func reopenLogs() { journal.write("engine reopens logs") }
+/// Refuses the file `/refused`.
+struct FakeLogs: GatewayLogs {
+    let journal: Journal
+
+    func prepare(_ config: GatewayConfig) throws {
+        if config.log.output == .file("/refused") { throw Errno.noPermission }
+    }
+
+    func apply(_ config: GatewayConfig) { journal.write("log \(config.log.level)") }
+    func reopen() { journal.write("logs are opened anew") }
 }
 
 struct FakeBinder: ListenerBinder, ~Copyable {
@@ -161,6 +171,10 @@ final class FakeLoader: ConfigurationLoading {
             }
             if part.hasPrefix("delay=") {
                 config.drainDelay = .milliseconds(Int(part.dropFirst(6)) ?? 0)
+                continue
+            }
+            if part.hasPrefix("log=") {
+                config.log.output = .file(String(part.dropFirst(4)))
                 continue
             }
             var listener = ListenerConfig(location: Location(file: "martlet.yaml", line: 1, column: 1))

@@ -27,6 +27,4 @@ package protocol GatewayEngine {
     var isStopped: Bool { get }
     /// Waits until every worker has ended. Only after `drain` or `stop`.
     func waitUntilStopped()
-    /// Opens log files anew: somebody moved them away.
-    func reopenLogs()
 }

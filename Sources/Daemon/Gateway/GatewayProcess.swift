@@ -36,14 +36,13 @@ struct GatewayProcess<
     /// As the engine was started with.
     private var workers = GatewayConfig.WorkerCount.auto
     private var snapshot = ConfigSnapshot(record: [])
-    private let applyLog: (LogConfig) -> Void
+    private let logs: any GatewayLogs
 
     /// - Parameters:
     ///   - configPath: what a reload reads; nil: the configuration came without a file.
-    ///   - applyLog: told the `log` settings of each configuration that comes into force.
     init(
         engine: Engine, binder: consuming Binder, loader: any ConfigurationLoading, source: consuming Source,
-        configPath: String?, log: Logger, applyLog: @escaping (LogConfig) -> Void
+        configPath: String?, log: Logger, logs: any GatewayLogs
     ) {
         self.engine = engine
         self.binder = binder
@@ -51,7 +50,7 @@ struct GatewayProcess<
         self.source = source
         self.configPath = configPath
         self.log = log
-        self.applyLog = applyLog
+        self.logs = logs
     }
 
     /// Serves until the end; the exit code.
@@ -67,9 +66,10 @@ struct GatewayProcess<
 
     /// nil, or the exit code when serving cannot begin.
     private mutating func start(_ loaded: LoadedConfiguration, generation: UInt64) -> Int32? {
-        applyLog(loaded.config.log)
-        for warning in loaded.warnings { log.warning("\(warning)") }
         do {
+            try logs.prepare(loaded.config)
+            logs.apply(loaded.config)
+            for warning in loaded.warnings { log.warning("\(warning)") }
             listeners = try listeners.next(for: loaded.config, binder: &binder)
             try engine.start(loaded.config, listeners: listeners.bound)
         } catch {
@@ -121,7 +121,7 @@ struct GatewayProcess<
         for stranger in demands.strangers {
             log.notice("signal of process \(stranger) ignored: the supervisor takes them")
         }
-        if demands.reopenLogs { engine.reopenLogs() }
+        if demands.reopenLogs { logs.reopen() }
         if demands.stopNow {
             log.notice("stopping at once")
             stopNow(code: 0)
@@ -151,6 +151,7 @@ struct GatewayProcess<
         }
         for warning in loaded.warnings { log.warning("\(warning)") }
         do {
+            try logs.prepare(loaded.config)
             let next = try listeners.next(for: loaded.config, binder: &binder)
             do {
                 try engine.publish(loaded.config, listeners: next.bound)
@@ -167,7 +168,7 @@ struct GatewayProcess<
         if loaded.config.workers != workers {
             log.warning("the number of workers changes only with a restart")
         }
-        applyLog(loaded.config.log)
+        logs.apply(loaded.config)
         adopt(loaded, generation: snapshot.generation &+ 1)
         let milliseconds = source.now.since(began) / 1_000_000
         log.info("reloaded generation=\(snapshot.generation) routes=\(config.routes.count) ms=\(milliseconds)")

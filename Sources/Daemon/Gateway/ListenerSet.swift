@@ -4,6 +4,9 @@ import Net
 
 /// The sockets that the engine listens on now, and how the next configuration's come to be.
 struct ListenerSet {
+    /// Sockets of one configuration: their description must fit a message to the supervisor.
+    static let limit = 512
+
     private(set) var bound: [BoundListener] = []
 
     var specs: [ListenSpec] { bound.map(\.spec) }
@@ -31,6 +34,7 @@ struct ListenerSet {
     private mutating func add<Binder: ListenerBinder & ~Copyable>(
         _ spec: ListenSpec, name: String, from current: ListenerSet, binder: inout Binder
     ) throws(BindFailure) {
+        guard bound.count < Self.limit else { throw BindFailure(spec, "more than \(Self.limit) listening sockets") }
         let existing = current.bound.filter { $0.spec.place == spec.place }
         if !existing.isEmpty {
             // Asked although we have it: the binder checks the new mode and owner.

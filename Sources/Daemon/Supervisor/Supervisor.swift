@@ -93,8 +93,9 @@ struct Supervisor: ~Copyable {
     }
 
     private mutating func ended(_ ending: Process.Ending) {
-        while control != nil { readRequest() }
         child = nil
+        // What it had asked before it ended; without a child this comes to an end.
+        while control != nil { readRequest() }
         killAt = nil
         if !policy.isStopping, policy.hasServed, ending != .exited(code: 0) {
             SupervisorLog.write(.error, "the gateway process \(Self.describe(ending))")
