@@ -1,0 +1,90 @@
+/// Tries of path segments, flat: nodes refer to children and candidates by place. One for each host pattern, all in the
+/// same arrays.
+struct PathTrie: Sendable {
+    /// A run of places in another array.
+    struct Places: Sendable {
+        var start: Int32 = 0
+        var count: Int32 = 0
+    }
+
+    struct Node: Sendable {
+        /// The least order among the candidates here and below.
+        var best = Int32.max
+        var hasLiterals = false
+        /// Child for a segment that is not empty; -1 without.
+        var parameter: Int32 = -1
+        /// Children for segments that match an expression, in `constrained`.
+        var constrained = Places()
+        /// Candidates when the path ends here without a slash, ends here with one, goes on in any way; in `candidates`.
+        var exact = Places()
+        var slash = Places()
+        var tail = Places()
+    }
+
+    struct Constrained: Sendable {
+        let pattern: Int32
+        let child: Int32
+    }
+
+    /// A literal child: the table's key is the parent and the bytes.
+    struct Edge: Sendable {
+        /// -1 in a free slot.
+        var parent: Int32 = -1
+        var child: Int32 = -1
+        var text = ByteTable.Run(start: 0, count: 0)
+    }
+
+    /// A route at the end of a path.
+    struct Candidate: Sendable {
+        /// Place among all routes by rank: the least that matches wins.
+        let order: Int32
+        let route: Int32
+        let methodBits: UInt16
+        /// Tokens in `methodTokens`.
+        let methodTokens: Places
+        /// In `RouteConditions.conditions`.
+        let conditions: Places
+    }
+
+    var nodes: [Node] = []
+    var constrained: [Constrained] = []
+    var candidates: [Candidate] = []
+    var methodTokens: [ByteTable.Run] = []
+    var texts = ByteTable()
+    private var edges: [Edge] = [Edge(), Edge()]
+    private var shift: UInt64 = 63
+
+    /// Puts literal children into the table; called once, when all are known.
+    mutating func setEdges(_ list: [Edge]) {
+        shift = TableHash.shift(count: list.count)
+        edges = Array(repeating: Edge(), count: 1 << (64 - shift))
+        for edge in list {
+            var hash = Self.seed(Int(edge.parent))
+            for at in 0..<Int(edge.text.count) {
+                hash = TableHash.add(texts.bytes[Int(edge.text.start) + at], to: hash)
+            }
+            var slot = TableHash.slot(hash, shift: shift)
+            while edges[slot].parent >= 0 { slot = (slot + 1) & (edges.count - 1) }
+            edges[slot] = edge
+            nodes[Int(edge.parent)].hasLiterals = true
+        }
+    }
+
+    /// Where the hash of a segment begins for a child of `node`.
+    @inline(__always)
+    static func seed(_ node: Int) -> UInt64 {
+        TableHash.seed ^ (UInt64(truncatingIfNeeded: node) &* 0xFF51_AFD7_ED55_8CCD)
+    }
+
+    /// The literal child for the segment from `start` to `end`, whose hash is given; -1 without.
+    @inline(__always)
+    func literalChild(of node: Int, _ path: Span<UInt8>, _ start: Int, _ end: Int, hash: UInt64) -> Int32 {
+        var slot = TableHash.slot(hash, shift: shift)
+        while true {
+            let edge = edges[slot]
+            if edge.parent < 0 { return -1 }
+            if Int(edge.parent) == node, texts.equals(edge.text, path, start, end) { return edge.child }
+            slot = (slot &+ 1) & (edges.count &- 1)
+        }
+    }
+}
