@@ -229,7 +229,7 @@ def test_the_gateway_pings_and_swallows_its_pongs(gateway, upstream):
             if opcode == TEXT:
                 connection.send(frame(TEXT, payload, masked=False))
 
-    running = gateway(policies(upstream(script).url, "{ ping_interval: 300ms }"))
+    running = gateway(policies(upstream(script).url, "{ ping_interval: 1s }"))
     with RawClient(running.port()) as client:
         upgrade(client)
         opcode, payload = read_frame(client)
