@@ -29,7 +29,7 @@ KEY_FIELD = f"X-Api-Key: {API_KEY}"
 IDLE_CONNECTIONS = 5_000
 
 
-def cpu_cases(seconds: float) -> list[tuple[str, str, list[str], object]]:
+def cpu_cases(seconds: int) -> list[tuple[str, str, list[str], object]]:
     """Name, unit, the proxies that take part, and how one round measures one of them."""
     def http(connections, path="/", fields=None):
         return lambda bench, proxy: cases.wrk(bench, proxy, connections, seconds, path, fields)
@@ -78,7 +78,7 @@ def measure_cpu(bench: Bench, arguments: argparse.Namespace) -> dict[str, dict[s
         running = {name: stack.enter_context(start[name]()) for name in names}
         for proxy in running.values():
             warm = [KEY_FIELD] if proxy.name == "martlet-middleware" else []
-            cases.wrk(bench, proxy, 64, 0.5 if arguments.seconds < 1 else 1, fields=warm)
+            cases.wrk(bench, proxy, 64, 1, fields=warm)
         for round_number in range(arguments.rounds):
             for case, _, proxies, run in chosen:
                 # Every proxy is first equally often.
@@ -180,7 +180,7 @@ def main() -> int:
     parser.add_argument("command", choices=["full", "quick"])
     parser.add_argument("--martlet", default=".build/release/martlet")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=2, help="of one measurement")
+    parser.add_argument("--seconds", type=int, default=2, help="of one measurement")
     parser.add_argument("--only", default="", help="names that cases begin with, by commas")
     parser.add_argument("--write", default="docs/performance.md", help="the page to keep the table in; empty: none")
     parser.add_argument("--keep", action="store_true", help="leave the folder of the run")

@@ -70,9 +70,9 @@ def measured(bench: Bench, proxy: Program, command: list[str]) -> tuple[Sample, 
     return Sample(cpu, 0, wall, after["connections"] - before["connections"]), output
 
 
-def wrk(bench: Bench, proxy: Program, connections: int, seconds: float, path: str = "/", fields: list[str] | None = None) -> Sample:
+def wrk(bench: Bench, proxy: Program, connections: int, seconds: int, path: str = "/", fields: list[str] | None = None) -> Sample:
     """Requests per CPU second; any answer but 200 and any socket error fails the run."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     for line in fields or []:
         command += ["-H", line]
     sample, output = measured(bench, proxy, [*command, f"http://127.0.0.1:{proxy.port}{path}"])
@@ -82,8 +82,8 @@ def wrk(bench: Bench, proxy: Program, connections: int, seconds: float, path: st
     return sample
 
 
-def websocket(bench: Bench, proxy: Program, connections: int, seconds: float) -> Sample:
-    command = [os.path.join(bench.programs, "load"), "ws", str(proxy.port), str(connections), f"{seconds:g}", "64"]
+def websocket(bench: Bench, proxy: Program, connections: int, seconds: int) -> Sample:
+    command = [os.path.join(bench.programs, "load"), "ws", str(proxy.port), str(connections), str(seconds), "64"]
     sample, output = measured(bench, proxy, command)
     sample.units = float(output.split()[0])
     return sample
