@@ -93,6 +93,7 @@ int cl_set_parent_death_signal(int signal) { return (int)RESULT(prctl(PR_SET_PDE
 int cl_set_process_name(const char *name) { return (int)RESULT(prctl(PR_SET_NAME, name)); }
 void cl_exit_now(int code) { _exit(code); }
 const char *cl_environment(const char *name) { return getenv(name); }
+const char *cl_environment_entry(size_t index) { return environ[index]; }
 int cl_unset_environment(const char *name) { return (int)RESULT(unsetenv(name)); }
 
 int64_t cl_raise_open_files(void) {

@@ -71,6 +71,24 @@ package enum Process {
         return unsafe String(cString: value)
     }
 
+    /// Every variable. Values that are not UTF-8 are repaired.
+    package static var environment: [String: String] {
+        var variables: [String: String] = [:]
+        var index = 0
+        // SAFETY: the vector ends with null, which is looked for first; entries are copied. Nothing changes the environment once
+        // threads run.
+        while let entry = unsafe cl_environment_entry(index) {
+            let text = unsafe String(cString: entry)
+            if let equals = text.firstIndex(of: "=") {
+                let name = String(text[..<equals])
+                // The first one counts, as for getenv(3).
+                if variables[name] == nil { variables[name] = String(text[text.index(after: equals)...]) }
+            }
+            index += 1
+        }
+        return variables
+    }
+
     /// Raises the limit of open files to the hard limit; the limit that holds now.
     @discardableResult
     package static func raiseOpenFileLimit() -> Int { Int(max(0, cl_raise_open_files())) }

@@ -22,6 +22,8 @@ int cl_set_process_name(const char *name);
 void cl_exit_now(int code) __attribute__((noreturn));
 int cl_unset_environment(const char *name);
 const char *cl_environment(const char *name);
+// `NAME=value` at a position; NULL behind the last one.
+const char *cl_environment_entry(size_t index);
 
 // Raises the limit of open files to the hard one; says what it is now.
 int64_t cl_raise_open_files(void);

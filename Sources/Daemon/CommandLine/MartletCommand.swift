@@ -7,7 +7,7 @@ struct MartletCommand: ParsableCommand {
         abstract: "An HTTP and WebSocket reverse proxy and API gateway.",
         version: "martlet \(Version.current)",
         subcommands: [
-            DemoCommand.self
+            RunCommand.self, ProxyCommand.self, CheckCommand.self, RoutesCommand.self, DemoCommand.self,
         ])
 }
 

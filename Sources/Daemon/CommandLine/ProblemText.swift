@@ -2,10 +2,11 @@
 enum ProblemText {
     /// All of them with a closing count.
     static func all(_ problems: [String]) -> String {
-        problems.map { $0.hasSuffix("\n") ? $0 : $0 + "\n" }.joined() + count(problems) + "\n"
+        problems.map { $0.hasSuffix("\n") ? $0 : $0 + "\n" }.joined() + count(problems.count, "problem") + "\n"
     }
 
-    static func count(_ problems: [String]) -> String {
-        problems.count == 1 ? "1 problem" : "\(problems.count) problems"
+    /// `1 problem`, `2 problems`.
+    static func count(_ number: Int, _ what: String) -> String {
+        number == 1 ? "1 \(what)" : "\(number) \(what)s"
     }
 }

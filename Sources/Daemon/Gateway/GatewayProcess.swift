@@ -146,7 +146,8 @@ struct GatewayProcess<
             loaded = configuration
         case .rejected(let problems):
             for problem in problems { log.error("reload: \(problem)") }
-            log.error("reload failed, nothing changed: the configuration has \(ProblemText.count(problems))")
+            log.error(
+                "reload failed, nothing changed: the configuration has \(ProblemText.count(problems.count, "problem"))")
             return
         }
         for warning in loaded.warnings { log.warning("\(warning)") }

@@ -7,7 +7,8 @@ import Linux
 ///     signals ──▶ forwarded to the gateway       gateway ends ──▶ RestartPolicy ──▶ exit or spawn again
 ///     bind request ──▶ ListenerTable ──▶ descriptors       published ──▶ snapshot kept, unused sockets closed
 struct Supervisor: ~Copyable {
-    private static let program = "/proc/self/exe"
+    /// This very program, even when its file was replaced.
+    static let program = "/proc/self/exe"
     /// After a demand to stop at once, or a broken conversation, a gateway has this long to go by itself.
     private static let killAfter: Int64 = 5_000_000_000
 

@@ -1,0 +1,93 @@
+import Config
+import Linux
+import Logging
+
+/// A process that serves.
+enum GatewayProgram {
+    /// Where the first configuration comes from.
+    enum Source {
+        case file(String)
+        /// `path` is what a reload reads; nil: there is no file.
+        case snapshot(ConfigSnapshot, path: String?)
+
+        var path: String? {
+            switch self {
+            case .file(let path): path
+            case .snapshot(_, let path): path
+            }
+        }
+
+        var generation: UInt64 {
+            switch self {
+            case .file: 0
+            case .snapshot(let snapshot, _): snapshot.generation
+            }
+        }
+    }
+
+    private static let signals: [Signal] = [.hangup, .interrupt, .quit, .user1, .terminate]
+
+    /// The child of a supervisor.
+    static func runSupervised(_ command: GatewayCommand, hasSnapshot: Bool) -> Int32 {
+        let supervisor = Process.parentID
+        Process.setName("martlet-gateway")
+        guard Process.dieWithParent(supervisor), let signals = try? SignalDescriptor(signals) else {
+            return ExitStatus.system
+        }
+        Descriptors.setCloseOnExec(GatewayCommand.controlDescriptor)
+        let control = MessageSocket(owning: GatewayCommand.controlDescriptor)
+        let source: Source
+        if hasSnapshot {
+            let file = FileDescriptor(owning: GatewayCommand.snapshotDescriptor)
+            guard let snapshot = ConfigSnapshot.read(from: file.number) else {
+                FileAccess.printError("error gateway: the stored configuration cannot be read\n")
+                return ExitStatus.system
+            }
+            source = .snapshot(snapshot, path: command.configPath)
+        } else if let path = command.configPath {
+            source = .file(path)
+        } else {
+            return ExitStatus.usage
+        }
+        let binder = RemoteBinder(socket: control) { FileAccess.printError("error gateway: \($0)\n") }
+        return serve(source, binder: binder, signals: signals, supervisor: supervisor)
+    }
+
+    /// The only process (`--single-process`).
+    static func runAlone(_ source: Source) -> Int32 {
+        guard let signals = try? SignalDescriptor(signals) else { return ExitStatus.system }
+        let binder = LocalBinder(systemd: .fromEnvironment()) { FileAccess.printError("warning gateway: \($0)\n") }
+        return serve(source, binder: binder, signals: signals, supervisor: nil)
+    }
+
+    private static func serve<Binder: ListenerBinder & ~Copyable>(
+        _ source: Source, binder: consuming Binder, signals: consuming SignalDescriptor, supervisor: Int32?
+    ) -> Int32 {
+        let files = Process.raiseOpenFileLimit()
+        let loader = ConfigurationLoader()
+        let loaded: LoadedConfiguration
+        switch loader.load(source) {
+        case .loaded(let configuration):
+            loaded = configuration
+        case .rejected(let problems):
+            FileAccess.printError(ProblemText.all(problems))
+            return ExitStatus.badConfiguration
+        }
+        let logs = TelemetryLogs()
+        defer { logs.stop() }
+        let demands = SignalDemands(signals: signals, supervisor: supervisor, control: binder.control)
+        let process = GatewayProcess(
+            engine: ProxyEngine(loaded.config, files: files), binder: binder, loader: loader, source: demands,
+            configPath: source.path, log: logs.logger, logs: logs)
+        return process.run(loaded, generation: source.generation)
+    }
+}
+
+extension ConfigurationLoading {
+    fileprivate func load(_ source: GatewayProgram.Source) -> LoadOutcome {
+        switch source {
+        case .file(let path): load(path: path)
+        case .snapshot(let snapshot, _): load(snapshot)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+package import Config
+import Linux
+
+/// Loads configurations from files, and again from what the first load had recorded.
+package struct ConfigurationLoader: ConfigurationLoading {
+    /// Middleware kinds beside the built-in ones.
+    private let customKinds: [CustomKind]
+
+    package init(customKinds: [CustomKind] = []) {
+        self.customKinds = customKinds
+    }
+
+    package func load(path: String) -> LoadOutcome {
+        outcome(of: inspect(path: path))
+    }
+
+    package func load(_ snapshot: ConfigSnapshot) -> LoadOutcome {
+        guard let record = ConfigRecord(decoding: snapshot.record) else {
+            return .rejected(problems: ["the stored configuration cannot be read\n"])
+        }
+        return outcome(of: checked(ConfigLoader.load(record: record, customKinds: customKinds)))
+    }
+
+    /// Everything that can be said of a file, valid or not.
+    package func inspect(path: String) -> ConfigResult {
+        checked(
+            ConfigLoader.load(
+                path: path, environment: Process.environment,
+                credentialsDirectory: Process.environment("CREDENTIALS_DIRECTORY"), customKinds: customKinds))
+    }
+
+    /// The same for a text that stands in no file.
+    package func inspect(text: String, name: String) -> ConfigResult {
+        checked(ConfigLoader.load(text: text, name: name, customKinds: customKinds))
+    }
+
+    /// Adds what only the routes as a whole can show.
+    private func checked(_ result: ConfigResult) -> ConfigResult {
+        result
+    }
+
+    package func outcome(of result: ConfigResult) -> LoadOutcome {
+        guard let config = result.config, !result.hasErrors else {
+            return .rejected(problems: result.problems.filter { $0.severity == .error }.map { result.report([$0]) })
+        }
+        let warnings = result.problems.map { result.report([$0]) }
+        let snapshot = ConfigSnapshot(record: result.record.encoded())
+        return .loaded(LoadedConfiguration(config: config, warnings: warnings, snapshot: snapshot))
+    }
+}

@@ -1,0 +1,45 @@
+import Config
+import Net
+import Proxy
+
+/// The engine that ships, as the life cycle sees it.
+final class ProxyEngine: GatewayEngine {
+    /// Descriptors that are no connections: logs, listeners, event loops, files that a reload reads.
+    private static let reserve = 256
+
+    private let gateway: Gateway
+
+    /// - Parameter files: how many descriptors this process may have.
+    init(_ config: GatewayConfig, files: Int) {
+        let workers = Self.workers(config)
+        gateway = Gateway(
+            workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + 8 * workers),
+            kinds: MiddlewareKinds(), subrequests: NoSubrequests(), logs: AccessLogs())
+    }
+
+    private static func workers(_ config: GatewayConfig) -> Int {
+        switch config.workers {
+        case .auto: CPUQuota.workers()
+        case .count(let count): count
+        }
+    }
+
+    func start(_ config: GatewayConfig, listeners: [BoundListener]) throws {
+        try gateway.start(config, sockets: listeners.map(Self.socket))
+    }
+
+    func publish(_ config: GatewayConfig, listeners: [BoundListener]) throws {
+        try gateway.publish(config, sockets: listeners.map(Self.socket))
+    }
+
+    private static func socket(_ listener: BoundListener) -> ListenerSocket {
+        var port: UInt16 = 0
+        if case .ip(_, port: let number) = listener.address { port = number }
+        return ListenerSocket(listener: listener.name, descriptor: listener.descriptor, port: port)
+    }
+
+    func drain(timeout: Duration) { gateway.drain(timeout: timeout) }
+    func stop() { gateway.stop() }
+    var isStopped: Bool { gateway.isStopped }
+    func waitUntilStopped() { gateway.waitUntilStopped() }
+}
