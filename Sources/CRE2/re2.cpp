@@ -2,9 +2,11 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <re2/re2.h>
+#include <string>
 
 namespace {
 
@@ -15,6 +17,20 @@ struct Expression : CRE2Expression {
 
     const RE2 compiled;
 };
+
+/// Bounds of the texts that an expression matches; false when none are known.
+bool textRange(const RE2 &expression, bool full, std::string *least, std::string *greatest) {
+    const int length = 16;
+    if (!full) {
+        // RE2 answers for matches at the front alone: whether there are others, only the simplest patterns tell.
+        const std::string &pattern = expression.pattern();
+        const bool isAnchored = pattern.size() > 1 && pattern[0] == '^' && !std::strchr("*?+{", pattern[1]);
+        if (!isAnchored || pattern.find('|') != std::string::npos) return false;
+        return expression.PossibleMatchRange(least, greatest, length);
+    }
+    const RE2 anchored("^(?:" + expression.pattern() + ")$", expression.options());
+    return anchored.ok() && anchored.PossibleMatchRange(least, greatest, length);
+}
 
 }  // namespace
 
@@ -57,5 +73,16 @@ extern "C" bool cre2_matches(CRE2Expression *expression, const uint8_t *bytes, s
         // Memory ran out. Either answer could let a request pass that a policy forbids, so there is none; Swift's own
         // allocations end the process in the same way.
         std::abort();
+    }
+}
+
+extern "C" bool cre2_are_disjoint(CRE2Expression *left, CRE2Expression *right, bool full) {
+    try {
+        std::string leftLeast, leftGreatest, rightLeast, rightGreatest;
+        if (!textRange(static_cast<Expression *>(left)->compiled, full, &leftLeast, &leftGreatest)) return false;
+        if (!textRange(static_cast<Expression *>(right)->compiled, full, &rightLeast, &rightGreatest)) return false;
+        return leftGreatest < rightLeast || rightGreatest < leftLeast;
+    } catch (...) {
+        return false;
     }
 }

@@ -45,4 +45,11 @@ package final class RegularExpression: Sendable {
         // SAFETY: as in `matchesFully`.
         unsafe bytes.withUnsafeBufferPointer { unsafe cre2_matches(compiled, $0.baseAddress, $0.count, false) }
     }
+
+    /// Whether it is certain that no bytes match both expressions: `fully` both from end to end, else anywhere.
+    ///
+    /// False says nothing. Slow; for checks of a configuration.
+    package func isDisjoint(from other: RegularExpression, fully: Bool) -> Bool {
+        cre2_are_disjoint(compiled, other.compiled, fully)
+    }
 }

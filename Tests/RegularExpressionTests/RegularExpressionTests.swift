@@ -60,6 +60,19 @@ import Testing
         #expect(try !isFound(pattern, in: text))
     }
 
+    @Test(arguments: [
+        ("[0-9]+", "[a-z]+", true, false), ("[0-9]+", "[0-9a-f]+", false, false), ("[0-9]{4}", "2026", false, false),
+        ("a", "b", true, false),
+        ("^1", "^2", true, true), ("^1", "2", true, false), ("", "a", true, false), (".*", "a", false, false),
+        ("new|edit", "[0-9]+", true, false), ("^a|b", "^c", true, false), ("^?2", "^1", true, false),
+    ])
+    func disjointExpressionsAreTold(left: String, right: String, fully: Bool, anywhere: Bool) throws {
+        let (left, right) = (try RegularExpression(left), try RegularExpression(right))
+        #expect(left.isDisjoint(from: right, fully: true) == fully)
+        #expect(right.isDisjoint(from: left, fully: true) == fully)
+        #expect(left.isDisjoint(from: right, fully: false) == anywhere)
+    }
+
     @Test func copiesOutliveTheOriginalAndMatchOnManyTasks() async throws {
         var original: RegularExpression? = try RegularExpression("a+b")
         let copy = try #require(original)

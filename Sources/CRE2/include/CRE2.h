@@ -28,6 +28,10 @@ struct CRE2Expression *_Nullable cre2_create(const uint8_t *_Nullable pattern, s
 /// Whether all of the bytes match (`full`), or a part of them does.
 bool cre2_matches(struct CRE2Expression *_Nonnull expression, const uint8_t *_Nullable bytes, size_t count, bool full);
 
+/// Whether no text is matched by both, as far as the least and the greatest text of each can prove it. Slow; for checks of
+/// a configuration. `full`: all of a text is to match.
+bool cre2_are_disjoint(struct CRE2Expression *_Nonnull left, struct CRE2Expression *_Nonnull right, bool full);
+
 #ifdef __cplusplus
 }
 #endif
