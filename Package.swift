@@ -78,7 +78,7 @@ let package = Package(
         tests("NetTests", ["Net"]),
         tests("ContainersTests", ["Containers"]),
         tests("HTTPTests", ["HTTP", "Containers"]),
-        tests("HTTP1Tests", ["HTTP1", "HTTP", "Containers"]),
+        tests("HTTP1Tests", ["HTTP1", "HTTP", "Containers"], exclude: ["Fixtures"]),
         tests("WebSocketTests", ["WebSocket", "HTTP", "Containers", "Digest"]),
         tests("YAMLTests", ["YAML"]),
         tests("RegularExpressionTests", ["RegularExpression"]),

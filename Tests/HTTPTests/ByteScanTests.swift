@@ -1,0 +1,74 @@
+import Containers
+import HTTP
+import Testing
+
+@Suite struct ByteScanTests {
+    /// Calls `body` with every byte value at every place of runs of different lengths, so that each byte of a word
+    /// and of the rest behind the words is tried.
+    private func withEachByte(filler: UInt8, _ body: ([UInt8], Int, UInt8) -> Void) {
+        for count in [1, 7, 8, 9, 16, 19] {
+            for place in 0..<count {
+                for byte in UInt8.min...UInt8.max {
+                    var bytes = [UInt8](repeating: filler, count: count)
+                    bytes[place] = byte
+                    body(bytes, place, byte)
+                }
+            }
+        }
+    }
+
+    @Test func `A field value ends at the first control character but HTAB`() {
+        withEachByte(filler: 0x61) { bytes, place, byte in
+            let end = ByteClass.isFieldValue(byte) ? bytes.count : place
+            #expect(ByteScan.fieldValueEnd(bytes.span) == end, "\(byte) at \(place) of \(bytes.count)")
+        }
+        withEachByte(filler: 0x09) { bytes, place, byte in
+            let end = ByteClass.isFieldValue(byte) ? bytes.count : place
+            #expect(ByteScan.fieldValueEnd(bytes.span) == end, "\(byte) at \(place) of \(bytes.count)")
+        }
+        withEachByte(filler: 0xFF) { bytes, place, byte in
+            let end = ByteClass.isFieldValue(byte) ? bytes.count : place
+            #expect(ByteScan.fieldValueEnd(bytes.span) == end, "\(byte) at \(place) of \(bytes.count)")
+        }
+    }
+
+    @Test func `A field name ends at the colon or at what no name has`() {
+        for filler in [0x21, 0x61, 0x7E] as [UInt8] {
+            withEachByte(filler: filler) { bytes, place, byte in
+                let ends = byte <= 0x20 || byte == 0x3A || byte >= 0x7F
+                #expect(ByteScan.fieldNameEnd(bytes.span) == (ends ? place : bytes.count), "\(byte) at \(place)")
+            }
+        }
+    }
+
+    @Test func `Visible bytes are those above SP but DEL`() {
+        for filler in [0x21, 0x61, 0xFF] as [UInt8] {
+            withEachByte(filler: filler) { bytes, place, byte in
+                #expect(ByteScan.isVisible(bytes.span) == (byte > 0x20 && byte != 0x7F), "\(byte) at \(place)")
+            }
+        }
+        #expect(ByteScan.isVisible(Span()))
+    }
+
+    @Test func `Random runs agree with a search byte by byte`() {
+        var random = RandomSource(seed: 5)
+        for _ in 0..<20_000 {
+            let bytes = (0..<random.below(40)).map { _ in
+                random.below(20) == 0 ? UInt8(random.below(40)) : UInt8(truncatingIfNeeded: random.next()) | 0x40
+            }
+            let value = bytes.firstIndex { !ByteClass.isFieldValue($0) } ?? bytes.count
+            #expect(ByteScan.fieldValueEnd(bytes.span) == value)
+            let name = bytes.firstIndex { $0 <= 0x20 || $0 == 0x3A || $0 >= 0x7F } ?? bytes.count
+            #expect(ByteScan.fieldNameEnd(bytes.span) == name)
+            let target = bytes.firstIndex { !ByteClass.isPlainTarget($0) } ?? bytes.count
+            #expect(ByteScan.plainTargetEnd(bytes.span) == target)
+        }
+    }
+
+    @Test func `Names are tokens, ambiguous tokens or neither`() {
+        func kind(_ name: String) -> ByteScan.NameKind { ByteScan.nameKind(Array(name.utf8).span) }
+        #expect(kind("X-Abc") == .token && kind("!#$%&'*+-^`|~0") == .token)
+        #expect(kind("x_y") == .ambiguous && kind("x.y") == .ambiguous)
+        #expect(kind("") == .notToken && kind("a b") == .notToken && kind("x_\u{e9}") == .notToken)
+    }
+}
