@@ -12,7 +12,9 @@ package enum AuthoritySyntax {
         if bytes[0] == 0x5B {
             end = 1
             while end < bytes.count && bytes[end] != 0x5D { end &+= 1 }
-            guard end < bytes.count, isIPv6(bytes.extracting(first: end).extracting(droppingFirst: 1)) else { return false }
+            guard end < bytes.count, isIPv6(bytes.extracting(first: end).extracting(droppingFirst: 1)) else {
+                return false
+            }
             end &+= 1
         } else {
             end = 0

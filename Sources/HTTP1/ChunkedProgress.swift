@@ -9,4 +9,10 @@ package struct ChunkedProgress: Equatable, Sendable {
     package var consumed: Int
     /// The last chunk and the trailer section have ended.
     package var isComplete: Bool
+
+    package init(contentCount: Int, consumed: Int, isComplete: Bool) {
+        self.contentCount = contentCount
+        self.consumed = consumed
+        self.isComplete = isComplete
+    }
 }

@@ -12,7 +12,11 @@ struct PackedToken: Equatable, Sendable {
         if bytes.count <= 16 {
             for index in 0..<bytes.count {
                 let byte = UInt64(ByteClass.lowercased(bytes[index]))
-                if index < 8 { words.0 |= byte << UInt64(8 &* index) } else { words.1 |= byte << UInt64(8 &* index &- 64) }
+                if index < 8 {
+                    words.0 |= byte << UInt64(8 &* index)
+                } else {
+                    words.1 |= byte << UInt64(8 &* index &- 64)
+                }
             }
         }
         low = words.0
@@ -39,7 +43,9 @@ struct PackedToken: Equatable, Sendable {
     static var http: PackedToken { PackedToken(low: 0x2F_2F3A_7074_7468, count: 7) }
     static var https: PackedToken { PackedToken(low: 0x2F2F_3A73_7074_7468, count: 8) }
     static var timeout: PackedToken { PackedToken(low: 0x74_756F_656D_6974, count: 7) }
-    static var contentEncoding: PackedToken { PackedToken(low: 0x2D74_6E65_746E_6F63, high: 0x676E_6964_6F63_6E65, count: 16) }
+    static var contentEncoding: PackedToken {
+        PackedToken(low: 0x2D74_6E65_746E_6F63, high: 0x676E_6964_6F63_6E65, count: 16)
+    }
     static var contentRange: PackedToken { PackedToken(low: 0x2D74_6E65_746E_6F63, high: 0x65_676E_6172, count: 13) }
     static var range: PackedToken { PackedToken(low: 0x65_676E_6172, count: 5) }
     static var pragma: PackedToken { PackedToken(low: 0x616D_6761_7270, count: 6) }

@@ -61,7 +61,8 @@ package enum ResponseEncoder {
     }
 
     /// RFC 9112 section 4: the SP before the reason stays when the reason is empty.
-    private static func appendStatusLine(to buffer: inout Buffer, _ bytes: Span<UInt8>, _ head: borrowing ResponseHead) {
+    private static func appendStatusLine(to buffer: inout Buffer, _ bytes: Span<UInt8>, _ head: borrowing ResponseHead)
+    {
         if head.status == 200 {
             buffer.append("HTTP/1.1 200 ")
         } else {

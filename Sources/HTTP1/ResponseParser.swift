@@ -26,7 +26,9 @@ package struct ResponseParser: Sendable {
         let readable = bytes.extracting(first: limits.headBytes)
         var cursor = 0
         var fields = ResponseFields()
-        if try StatusLine.parse(readable, &cursor, into: &head), try parseFields(readable, &cursor, &fields, into: &head) {
+        if try StatusLine.parse(readable, &cursor, into: &head),
+            try parseFields(readable, &cursor, &fields, into: &head)
+        {
             fields.finish(bytes, requestMethod, &head)
             head.byteCount = cursor
             return true

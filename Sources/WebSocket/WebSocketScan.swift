@@ -10,4 +10,6 @@ package struct WebSocketScan: Equatable, Sendable {
     package var dataFrames = 0
     package var pings = 0
     package var pongs = 0
+
+    package init() {}
 }

@@ -15,7 +15,8 @@ import Testing
         var buffer = Buffer(capacity: capacity)
         buffer.append("before")
         let written = try RequestEncoder.append(
-            to: &buffer, bytes: bytes.span, head: head, path: target.span, host: bytes.span.extracting(head.authority.range),
+            to: &buffer, bytes: bytes.span, head: head, path: target.span,
+            host: bytes.span.extracting(head.authority.range),
             additions: added.span, framing: head.framing)
         let all = String(decoding: (0..<buffer.count).map { buffer[$0] }, as: UTF8.self)
         #expect(all.hasPrefix("before"))
@@ -63,7 +64,7 @@ import Testing
                 to: &buffer, bytes: bytes.span, head: head, additions: Span(), framing: .untilClose,
                 connection: .keepAlive, clientMinorVersion: 1, date: Span())
         }
-        #expect(buffer.isEmpty)
+        #expect(holds(buffer.isEmpty))
     }
 
     @Test func `A response gets Date and Connection when they are due`() throws {
@@ -75,9 +76,10 @@ import Testing
             let added = Array("Via: 1.0 m\r\n".utf8)
             let date = HTTPDate.format(secondsSince1970: 784_111_777)
             #expect(
-                try ResponseEncoder.append(
-                    to: &buffer, bytes: bytes.span, head: head, additions: added.span, framing: head.framing,
-                    connection: connection, clientMinorVersion: minorVersion, date: date.span))
+                try holds(
+                    ResponseEncoder.append(
+                        to: &buffer, bytes: bytes.span, head: head, additions: added.span, framing: head.framing,
+                        connection: connection, clientMinorVersion: minorVersion, date: date.span)))
             return String(decoding: (0..<buffer.count).map { buffer[$0] }, as: UTF8.self)
         }
         let start =
@@ -88,11 +90,12 @@ import Testing
     }
 
     @Test func `An interim response is relayed without framing`() throws {
-        let bytes = Array("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 0\r\nConnection: X\r\nX: y\r\n\r\n".utf8)
+        let bytes = Array(
+            "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 0\r\nConnection: X\r\nX: y\r\n\r\n".utf8)
         var head = ResponseHead()
         #expect(try ResponseParser().parse(bytes.span, requestMethod: .get, into: &head))
         var buffer = Buffer(capacity: 1_000)
-        #expect(ResponseEncoder.appendInterim(to: &buffer, bytes: bytes.span, head: head))
+        #expect(holds(ResponseEncoder.appendInterim(to: &buffer, bytes: bytes.span, head: head)))
         #expect((0..<buffer.count).map { buffer[$0] } == Array("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".utf8))
     }
 

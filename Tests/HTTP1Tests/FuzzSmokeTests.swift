@@ -30,7 +30,7 @@ import Testing
     @Test func `Mutated requests never trap, and what is accepted is written in normal form`() {
         var random = RandomSource(seed: 1)
         var accepted = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<6_000 {
             let bytes = Self.mutated(0, &random)
             let (verdict, output) = RequestConformanceTests.outcome(bytes)
             guard verdict == "ok" else { continue }
@@ -41,13 +41,13 @@ import Testing
             let hasNoHost = output.split(separator: 10).contains(Array("Host: \r".utf8)[...])
             #expect(hasNoHost || (again.verdict == "ok" && again.output == output), "\(text(bytes)) \(text(output))")
         }
-        #expect(accepted > 500)
+        #expect(accepted > 100)
     }
 
     @Test func `Mutated responses never trap, and what is accepted is written in normal form`() {
         var random = RandomSource(seed: 2)
         var accepted = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<6_000 {
             let bytes = Self.mutated(1, &random)
             let (verdict, output) = ResponseConformanceTests.outcome(bytes, method: .get)
             guard verdict == "ok" else { continue }
@@ -55,13 +55,13 @@ import Testing
             let again = ResponseConformanceTests.outcome(output, method: .get)
             #expect(again.verdict == "ok" && again.output == output, "\(text(bytes)) \(text(output))")
         }
-        #expect(accepted > 500)
+        #expect(accepted > 100)
     }
 
     @Test func `Mutated bodies never trap and do not depend on the cut`() {
         var random = RandomSource(seed: 3)
         var accepted = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<6_000 {
             let bytes = Self.mutated(2, &random)
             let whole = DecodedBody([bytes])
             let cut = DecodedBody(pieces(of: bytes, &random))
@@ -69,14 +69,15 @@ import Testing
             if whole.verdict == "ok" || whole.verdict == "more" { #expect(whole == cut, "\(text(bytes))") }
             if whole.verdict == "ok" { accepted += 1 }
         }
-        #expect(accepted > 500)
+        #expect(accepted > 100)
     }
 
     @Test func `Random bytes never trap`() {
         var random = RandomSource(seed: 4)
-        for _ in 0..<20_000 {
+        for _ in 0..<6_000 {
             let bytes = (0..<random.below(80)).map { _ in
-                random.below(3) == 0 ? Self.spice[random.below(Self.spice.count)] : UInt8(truncatingIfNeeded: random.next())
+                random.below(3) == 0
+                    ? Self.spice[random.below(Self.spice.count)] : UInt8(truncatingIfNeeded: random.next())
             }
             let prefixes: [String] = ["", "GET /", "GET / HTTP/1.1\r\n", "HTTP/1.1 200 ", "HTTP/1.1 200 OK\r\nA: "]
             let prefixed = Array(prefixes[random.below(prefixes.count)].utf8) + bytes

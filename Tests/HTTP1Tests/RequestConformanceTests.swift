@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct RequestConformanceTests {
     /// The verdict in the words of the table, and what goes upstream.
-    static func outcome(_ bytes: [UInt8], parser: RequestParser = RequestParser()) -> (verdict: String, output: [UInt8]) {
+    static func outcome(_ bytes: [UInt8], parser: RequestParser = RequestParser()) -> (verdict: String, output: [UInt8])
+    {
         var head = RequestHead()
         do throws(RequestFailure) {
             guard try parser.parse(bytes.span, into: &head) else { return ("more", []) }
@@ -32,7 +33,9 @@ import Testing
         for row in rows {
             let (verdict, output) = Self.outcome(row.input)
             #expect(verdict == row.verdict, "\(row.id): \(text(row.input))")
-            if row.verdict == "ok" { #expect(output == row.output, "\(row.id): \(text(output)) not \(text(row.output))") }
+            if row.verdict == "ok" {
+                #expect(output == row.output, "\(row.id): \(text(output)) not \(text(row.output))")
+            }
         }
     }
 

@@ -24,7 +24,7 @@ import Testing
             #expect(head.fields.count == 2)
             #expect(head.fields[0].known == .host && head.fields[0].isRemoved)
             #expect(read(head.fields[1].name) == "X-Y" && read(head.fields[1].value) == "z z")
-            #expect(head.byteCount == 64 && head.minorVersion == 1 && head.keepAlive)
+            #expect(head.byteCount == 58 && head.minorVersion == 1 && head.keepAlive)
         }
     }
 
@@ -47,7 +47,7 @@ import Testing
         let second = Array("POST / HTTP/1.0\r\n\r\n".utf8)
         #expect(try RequestParser().parse(second.span, into: &head))
         #expect(!head.isWebSocketHandshake && !head.acceptsTrailers && head.query == nil && head.form == .origin)
-        #expect(head.authority.isEmpty && head.fields.isEmpty && head.method == .post && !head.keepAlive)
+        #expect(holds(head.authority.isEmpty && head.fields.isEmpty && head.method == .post && !head.keepAlive))
     }
 
     @Test(arguments: [
@@ -89,7 +89,8 @@ import Testing
         #expect(code("GET / HTTP/1.1\r\nX: 12345678") == .headersTooLarge)
         #expect(code("GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nX: 2\r\n") == .headersTooLarge)
         #expect(code("GET / HTTP/1.1\r\n" + String(repeating: "X", count: 10)) == nil)
-        #expect(code(String(repeating: "\r\n", count: 2) + "GET / HTTP/1.1\r\nHost: abcd\r\nX: 1234567\r\nabcdefgh") == nil)
+        #expect(
+            code(String(repeating: "\r\n", count: 2) + "GET / HTTP/1.1\r\nHost: abcd\r\nX: 1234567\r\nabcdefgh") == nil)
         #expect(code("GET /1234 HTTP/1.1\r\nHost: abcd\r\nX: 1234567\r\nabcdefghijklmnop") == .headersTooLarge)
         #expect(RequestLimits(fields: 10_000).fields == RequestHead.fieldsLimit)
     }

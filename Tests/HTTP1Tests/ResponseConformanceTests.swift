@@ -8,7 +8,9 @@ import Testing
     static func outcome(_ bytes: [UInt8], method: Method) -> (verdict: String, output: [UInt8]) {
         var head = ResponseHead()
         do throws(ResponseFailure) {
-            guard try ResponseParser().parse(bytes.span, requestMethod: method, into: &head) else { return ("more", []) }
+            guard try ResponseParser().parse(bytes.span, requestMethod: method, into: &head) else {
+                return ("more", [])
+            }
         } catch {
             return ("\(error.code)", [])
         }
@@ -33,7 +35,9 @@ import Testing
         for row in rows {
             let (verdict, output) = Self.outcome(row.input, method: Self.method(of: row))
             #expect(verdict == row.verdict, "\(row.id): \(text(row.input))")
-            if row.verdict == "ok" { #expect(output == row.output, "\(row.id): \(text(output)) not \(text(row.output))") }
+            if row.verdict == "ok" {
+                #expect(output == row.output, "\(row.id): \(text(output)) not \(text(row.output))")
+            }
         }
     }
 

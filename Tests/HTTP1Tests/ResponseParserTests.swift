@@ -34,7 +34,9 @@ import Testing
         #expect(try Self.facts("HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n") == Facts())
         #expect(try Self.facts("HTTP/1.1 100 Go\r\n\r\n") == Facts())
         #expect(try Self.facts("HTTP/1.1 205 No\r\nContent-Length: 0\r\n\r\n") == Facts(framing: .length(0)))
-        #expect(try Self.facts("HTTP/1.1 205 No\r\nContent-Length: 1\r\n\r\n") == Facts(framing: .length(0), keepAlive: false))
+        #expect(
+            try Self.facts("HTTP/1.1 205 No\r\nContent-Length: 1\r\n\r\n")
+                == Facts(framing: .length(0), keepAlive: false))
         #expect(try Self.facts("HTTP/1.1 205 No\r\n\r\n") == Facts(framing: .length(0), keepAlive: false))
     }
 

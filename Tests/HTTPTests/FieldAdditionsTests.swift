@@ -10,16 +10,16 @@ import Testing
         var additions = FieldAdditions()
         #expect(Self.append("Via", "1.1 x", to: &additions))
         #expect(Self.append("X-Empty", "", to: &additions))
-        #expect(additions.span.count == "Via: 1.1 x\r\nX-Empty: \r\n".utf8.count)
+        #expect(holds(additions.span.count == "Via: 1.1 x\r\nX-Empty: \r\n".utf8.count))
         additions.removeAll()
-        #expect(additions.isEmpty)
+        #expect(holds(additions.isEmpty))
     }
 
     @Test func `Nothing that ends a line gets in`() {
         var additions = FieldAdditions()
         for name in ["", "A B", "A:", "A\r\nB", "\u{e9}"] { #expect(!Self.append(name, "x", to: &additions)) }
         for value in ["a\r\nB: c", "a\n", "\0", "a\u{7F}"] { #expect(!Self.append("A", value, to: &additions)) }
-        #expect(additions.isEmpty)
+        #expect(holds(additions.isEmpty))
     }
 
     @Test func `What does not fit is refused whole`() {

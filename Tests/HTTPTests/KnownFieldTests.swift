@@ -27,7 +27,8 @@ import Testing
     @Test func `A name with one other letter, one more or one less is another name`() {
         let names = Set(KnownField.allCases.map { Self.bytes($0.name) })
         func isFamily(_ name: [UInt8]) -> Bool {
-            (name.starts(with: "x-forwarded-".utf8) && name.count > 12) || (name.starts(with: "x-envoy-".utf8) && name.count > 8)
+            (name.starts(with: "x-forwarded-".utf8) && name.count > 12)
+                || (name.starts(with: "x-envoy-".utf8) && name.count > 8)
         }
         for field in KnownField.allCases where field != .other && field != .xForwardedOther && field != .xEnvoy {
             let name = Self.bytes(field.name)
@@ -43,7 +44,7 @@ import Testing
                 #expect(KnownField.recognise(other.span) == .other, "\(String(decoding: other, as: UTF8.self))")
             }
         }
-        #expect(KnownField.recognise(Span()) == .other)
+        #expect(holds(KnownField.recognise(Span()) == .other))
         #expect(KnownField.recognise(Array("x-forwarded-".utf8).span) == .other)
         #expect(KnownField.recognise(Array("x-envoy-".utf8).span) == .other)
     }
@@ -57,6 +58,6 @@ import Testing
             #expect(Method.recognise(Array(name.dropLast()).span) == .other)
         }
         #expect(Method.recognise(Array("PROPFIND".utf8).span) == .other)
-        #expect(Method.recognise(Span()) == .other)
+        #expect(holds(Method.recognise(Span()) == .other))
     }
 }
