@@ -68,6 +68,13 @@ package struct FieldAdditions: ~Copyable {
         }
     }
 
+    /// Appends a line that was checked when it was made; false when the additions are full.
+    package mutating func append(_ line: CheckedLine) -> Bool {
+        guard line.bytes.count <= lines.tailroom else { return false }
+        lines.append(line.bytes.span)
+        return true
+    }
+
     private struct Line {
         let name: ByteRange
         let value: ByteRange

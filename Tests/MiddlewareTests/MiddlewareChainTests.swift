@@ -6,7 +6,7 @@ import Testing
 @testable import Middleware
 
 /// Writes down what was called and says what it was told to say.
-private final class Recorder: Middleware, MiddlewareStepMaker {
+private final class Recorder: Middleware {
     let name: String
     let verdict: Verdict
     let journal: Journal
@@ -14,8 +14,6 @@ private final class Recorder: Middleware, MiddlewareStepMaker {
     init(_ name: String, _ verdict: Verdict = .next, _ journal: Journal) {
         (self.name, self.verdict, self.journal) = (name, verdict, journal)
     }
-
-    func makeStep() -> MiddlewareStep { .custom(self) }
 
     func onRequest(_ request: inout RequestContext) -> Verdict {
         journal.add("\(name)>")
@@ -34,16 +32,15 @@ private final class Journal: Sendable {
     var text: String { lines.withLock { $0.joined(separator: " ") } }
 }
 
-private struct Waiter: AsyncMiddleware, MiddlewareStepMaker {
+private struct Waiter: AsyncMiddleware {
     let decision: AsyncDecision
-    func makeStep() -> MiddlewareStep { .asynchronous(self) }
-    nonisolated(nonsending) func decide(_ request: RequestSnapshot) async -> AsyncDecision { decision }
+    func decide(_ request: RequestSnapshot) async -> AsyncDecision { decision }
 }
 
 @Suite struct MiddlewareChainTests {
     @Test func `Steps run in order and see the response in reverse, each with its slot`() {
         let journal = Journal()
-        let chain = MiddlewareChain([Recorder("a", .next, journal), Recorder("b", .next, journal)])
+        let chain = MiddlewareChain([.custom(Recorder("a", .next, journal)), .custom(Recorder("b", .next, journal))])
         var request = TestHeads.request()
         var slots = MiddlewareChain.Slots(repeating: 0)
         check(chain.onRequest(&request, from: 0, slots: &slots) == .next)
@@ -55,7 +52,8 @@ private struct Waiter: AsyncMiddleware, MiddlewareStepMaker {
     @Test func `A reply stops the chain, and the steps that saw the request see it`() {
         let journal = Journal()
         let chain = MiddlewareChain([
-            Recorder("a", .next, journal), Recorder("b", .reply, journal), Recorder("c", .next, journal),
+            .custom(Recorder("a", .next, journal)), .custom(Recorder("b", .reply, journal)),
+            .custom(Recorder("c", .next, journal)),
         ])
         var request = TestHeads.request()
         var slots = MiddlewareChain.Slots(repeating: 0)
@@ -71,7 +69,8 @@ private struct Waiter: AsyncMiddleware, MiddlewareStepMaker {
         let decision = AsyncDecision.next(
             set: [.init("X-User", "anna")], remove: ["X-Role"], identity: Array("anna".utf8))
         let chain = MiddlewareChain([
-            Recorder("a", .next, journal), Waiter(decision: decision), Recorder("c", .next, journal),
+            .custom(Recorder("a", .next, journal)), .asynchronous(Waiter(decision: decision)),
+            .custom(Recorder("c", .next, journal)),
         ])
         var request = TestHeads.request(["GET / HTTP/1.1", "x_user: evil", "X-Role: admin", "A: 1"])
         var slots = MiddlewareChain.Slots(repeating: 0)
@@ -85,7 +84,7 @@ private struct Waiter: AsyncMiddleware, MiddlewareStepMaker {
     }
 
     @Test func `A decision that cannot be carried out is an error`() {
-        let chain = MiddlewareChain([Waiter(decision: .next())])
+        let chain = MiddlewareChain([.asynchronous(Waiter(decision: .next()))])
         let long = [UInt8](repeating: 0x61, count: 600)
         let decisions: [AsyncDecision] = [
             .next(set: [.init("X-A", "a\nb")]), .next(set: [.init("Host", "a")]), .next(identity: long),
@@ -99,7 +98,7 @@ private struct Waiter: AsyncMiddleware, MiddlewareStepMaker {
     }
 
     @Test func `A reply that was not set is an error, and so is suspending without being asynchronous`() {
-        struct Silent: Middleware, MiddlewareStepMaker {
+        struct Silent: Middleware {
             let verdict: Verdict
             func makeStep() -> MiddlewareStep { .custom(self) }
             func onRequest(_ request: inout RequestContext) -> Verdict { verdict }
@@ -107,7 +106,7 @@ private struct Waiter: AsyncMiddleware, MiddlewareStepMaker {
         for verdict in [Verdict.reply, .suspend] {
             var request = TestHeads.request()
             var slots = MiddlewareChain.Slots(repeating: 0)
-            let chain = MiddlewareChain([Silent(verdict: verdict)])
+            let chain = MiddlewareChain([.custom(Silent(verdict: verdict))])
             check(chain.onRequest(&request, from: 0, slots: &slots) == .reply(entered: 1))
             check(request.localReply?.status == 503)
         }
@@ -121,12 +120,12 @@ private struct Waiter: AsyncMiddleware, MiddlewareStepMaker {
         check(request.add("Added", "z"))
         let snapshot = RequestSnapshot(request)
         #expect(snapshot.uri == "/a?b=c" && snapshot.method == "GET" && snapshot.host == "h.test")
-        #expect(snapshot.client == "10.0.0.1" && snapshot.scheme == "https" && snapshot.route == "test")
+        #expect(snapshot.client == "10.0.0.1" && snapshot.scheme == "http" && snapshot.route == "test")
         #expect(snapshot.fields.map(\.name) == ["Host", "Accept", "X-Forwarded-Proto", "Added"])
         #expect(snapshot.string(of: "ACCEPT") == "x" && snapshot.string(of: "Drop") == nil)
     }
 
-    @Test func `Headers are edited in both directions`() {
+    @Test func `Headers are edited in both directions`() throws {
         var config = HeadersConfig()
         config.request.remove = ["cookie"]
         config.request.set = [
@@ -137,7 +136,7 @@ private struct Waiter: AsyncMiddleware, MiddlewareStepMaker {
         config.response.set = [.init(name: "X-Frame-Options", value: Template(literal: "DENY"))]
         config.response.add = [.init(name: "X-Id", value: .parts(.variable(.requestID)))]
         config.response.remove = ["server"]
-        let chain = MiddlewareChain([HeadersMiddleware(config)])
+        let chain = try Pipeline(.headers(config)).chain
         var request = TestHeads.request(
             ["GET /u/42 HTTP/1.1", "Cookie: a", "authorization: evil", "x_user: evil", "X-Tag: t"],
             parameters: [("id", "42")])
@@ -150,12 +149,12 @@ private struct Waiter: AsyncMiddleware, MiddlewareStepMaker {
             TestHeads.sent(response) == ["X-Frame-Options: DENY", "X-Id: 0123456789abcdef0123456789abcdef"])
     }
 
-    @Test func `A header that does not fit refuses the request`() {
+    @Test func `A header that does not fit refuses the request`() throws {
         var config = HeadersConfig()
         config.request.set = [
             .init(name: "X-Copy", value: .parts(.variable(.header("big")), .variable(.header("big"))))
         ]
-        let chain = MiddlewareChain([HeadersMiddleware(config)])
+        let chain = try Pipeline(.headers(config)).chain
         var request = TestHeads.request(["GET / HTTP/1.1", "Big: " + String(repeating: "a", count: 10_000)])
         var slots = MiddlewareChain.Slots(repeating: 0)
         check(chain.onRequest(&request, from: 0, slots: &slots) == .reply(entered: 1))

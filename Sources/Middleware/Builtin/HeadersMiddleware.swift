@@ -3,7 +3,7 @@ internal import Containers
 internal import HTTP
 
 /// `headers`: removes, sets and adds fields of the request and the response.
-final class HeadersMiddleware: MiddlewareStepMaker {
+struct HeadersMiddleware: ~Copyable, Sendable {
     private let request: Edits
     private let response: Edits
 
@@ -11,8 +11,6 @@ final class HeadersMiddleware: MiddlewareStepMaker {
         request = Edits(config.request)
         response = Edits(config.response)
     }
-
-    func makeStep() -> MiddlewareStep { .headers(self) }
 
     func onRequest(_ context: inout RequestContext) -> Verdict {
         guard !request.isEmpty else { return .next }
@@ -26,64 +24,67 @@ final class HeadersMiddleware: MiddlewareStepMaker {
     }
 
     /// Edits of one head, in the order of `HeaderEdits`.
-    private struct Edits: Sendable {
-        private struct Line: Sendable {
-            let name: FieldName
-            let replaces: Bool
-            /// Without variables: the value.
-            let literal: [UInt8]?
-            let template: CompiledTemplate
-        }
-
+    private struct Edits: ~Copyable, Sendable {
         private let remove: [FieldName]
         private let lines: [Line]
 
         init(_ edits: HeaderEdits) {
             remove = edits.remove.map { FieldName($0) }
-            lines =
-                edits.set.map { Self.line($0, replaces: true) } + edits.add.map { Self.line($0, replaces: false) }
-        }
-
-        private static func line(_ line: HeaderEdits.Line, replaces: Bool) -> Line {
-            let template = CompiledTemplate(line.value, for: .field)
-            return Line(name: FieldName(line.name), replaces: replaces, literal: template.literal, template: template)
+            lines = edits.set.map { Line($0, replaces: true) } + edits.add.map { Line($0, replaces: false) }
         }
 
         var isEmpty: Bool { remove.isEmpty && lines.isEmpty }
 
         func apply(to context: inout RequestContext) -> Bool {
-            for index in 0..<remove.count { context.remove(remove[index]) }
-            for index in 0..<lines.count {
-                let line = lines[index]
-                if line.replaces { context.remove(line.name) }
-                if let literal = line.literal {
-                    if !context.add(line.name, literal.span) { return false }
-                    continue
-                }
-                guard var scratch = context.scratch.take() else { return false }
-                scratch.clear()
-                let isMade = line.template.append(to: &scratch, context) && context.add(line.name, scratch.span)
-                context.scratch = consume scratch
-                if !isMade { return false }
-            }
+            let (names, lines) = (remove.span, lines.span)
+            for index in 0..<names.count { context.remove(names[index]) }
+            for index in 0..<lines.count where !lines[index].apply(to: &context) { return false }
             return true
         }
 
         /// A value that cannot be sent is left out: the response is on its way already.
         func apply(to context: inout ResponseContext) {
-            for index in 0..<remove.count { context.remove(remove[index]) }
-            for index in 0..<lines.count {
-                let line = lines[index]
-                if line.replaces { context.remove(line.name) }
-                if let literal = line.literal {
-                    _ = context.add(line.name, literal.span)
-                    continue
-                }
-                guard var scratch = context.scratch.take() else { return }
-                scratch.clear()
-                if line.template.append(to: &scratch, context) { _ = context.add(line.name, scratch.span) }
-                context.scratch = consume scratch
+            let (names, lines) = (remove.span, lines.span)
+            for index in 0..<names.count { context.remove(names[index]) }
+            for index in 0..<lines.count { lines[index].apply(to: &context) }
+        }
+    }
+
+    private struct Line: Sendable {
+        private let name: FieldName
+        private let replaces: Bool
+        /// The whole line when there are no variables.
+        private let fixed: CheckedLine?
+        private let template: CompiledTemplate
+
+        init(_ line: HeaderEdits.Line, replaces: Bool) {
+            name = FieldName(line.name)
+            self.replaces = replaces
+            template = CompiledTemplate(line.value, for: .field)
+            let literal = name.isReserved ? nil : template.literal
+            fixed = literal.flatMap { CheckedLine(name: line.name, value: $0) }
+        }
+
+        func apply(to context: inout RequestContext) -> Bool {
+            if replaces { context.remove(name) }
+            if let fixed { return context.additions.append(fixed) }
+            guard var scratch = context.scratch.take() else { return false }
+            scratch.clear()
+            let isMade = template.append(to: &scratch, context) && context.add(name, scratch.span)
+            context.scratch = consume scratch
+            return isMade
+        }
+
+        func apply(to context: inout ResponseContext) {
+            if replaces { context.remove(name) }
+            if let fixed {
+                _ = context.additions.append(fixed)
+                return
             }
+            guard var scratch = context.scratch.take() else { return }
+            scratch.clear()
+            if template.append(to: &scratch, context) { _ = context.add(name, scratch.span) }
+            context.scratch = consume scratch
         }
     }
 }

@@ -3,8 +3,8 @@ public import HTTPTypes
 
 /// A field name, prepared once for looking up, setting and removing it on requests.
 ///
-/// Make one when the middleware is made (`static let` or `let`), not per request: making it allocates, using it does not.
-/// A name that is no token of HTTP matches nothing and is never sent.
+/// Make one when the middleware is made (`static let` or `let`), not per request: making it allocates, using it does
+/// not. A name that is no token of HTTP matches nothing and is never sent.
 public struct FieldName: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
     /// As written; this spelling is sent.
     package let written: [UInt8]
@@ -13,12 +13,15 @@ public struct FieldName: Sendable, Hashable, ExpressibleByStringLiteral, CustomS
     package let folded: [UInt8]
     /// Framing and connection fields, which the gateway alone writes; setting, adding or removing one does nothing.
     public let isReserved: Bool
+    /// Host, which is looked up in the request's authority.
+    let isHost: Bool
 
     public init(_ name: some StringProtocol) {
         written = Array(name.utf8)
         lowercase = written.map(ByteClass.lowercased)
         folded = written.map(ByteClass.folded)
         isReserved = Self.reserved.contains(folded)
+        isHost = name.lowercased() == "host"
     }
 
     public init(_ name: HTTPField.Name) {

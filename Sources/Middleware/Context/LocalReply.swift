@@ -8,8 +8,8 @@ public struct LocalReply: Sendable {
     public var headers: [(name: String, value: String)] = []
     public var body: [UInt8] = []
     public var contentType: String?
-    /// Why; `.none` for a reply that is no error (a redirect, a preflight's answer). An error without a body of its own gets
-    /// a problem document.
+    /// Why; `.none` for a reply that is no error (a redirect, a preflight's answer). An error without a body of its own
+    /// gets a problem document.
     package var code: ErrorCode = .none
     /// For the problem document; says nothing about the inside.
     public var detail: String = ""

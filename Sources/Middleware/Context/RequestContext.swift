@@ -21,7 +21,7 @@ public struct RequestContext: ~Copyable {
     /// Who sends: the peer, or whom a trusted peer names. Unix sockets without a name of a client: 0.0.0.0.
     package var client: IPAddress = .v4(0)
     package var clientPort: UInt16 = 0
-    /// Whether the client came over TLS.
+    /// Whether the client came over TLS: here, or at a proxy that we trust and that says so.
     package var isSecure = false
     /// 32 lower-case hexadecimal digits, or what a trusted peer sent (at most 128 bytes).
     package var requestID = Buffer(capacity: RequestContext.requestIDLimit)

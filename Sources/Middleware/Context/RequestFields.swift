@@ -9,7 +9,7 @@ extension RequestContext {
     /// The first value of a field, without white space around it; nil when the request has none.
     @_lifetime(borrow self)
     public func value(of name: FieldName) -> Span<UInt8>? {
-        if name.lowercase == Self.hostName { return head.authority.isEmpty ? nil : slice(head.authority) }
+        if name.isHost { return head.authority.isEmpty ? nil : slice(head.authority) }
         if let index = firstIndex(of: name.lowercase.span) { return slice(head.fields[index].value) }
         if let range = additions.value(of: name.lowercase.span) { return additions.span.extracting(range.range) }
         return nil
@@ -35,8 +35,8 @@ extension RequestContext {
         }
     }
 
-    /// Replaces a field. Every spelling that the client sent (`X-User`, `x_user`, …) is removed first, also when the new
-    /// value is refused.
+    /// Replaces a field. Every spelling that the client sent (`X-User`, `x_user`, …) is removed first, also when the
+    /// new value is refused.
     ///
     /// - Returns: false when the name or value cannot be sent or the head got too large; then answer with an error.
     public mutating func set(_ name: FieldName, to value: Span<UInt8>) -> Bool {
@@ -74,6 +74,13 @@ extension RequestContext {
         remove(name)
         guard !name.isReserved else { return false }
         return Self.append(name, identity, to: &additions)
+    }
+
+    /// Sets a field to the request's id.
+    mutating func setToRequestID(_ name: FieldName) -> Bool {
+        remove(name)
+        guard !name.isReserved else { return false }
+        return Self.append(name, requestID, to: &additions)
     }
 
     /// A span of one part borrows all of `self`; a borrowed part does not.
@@ -119,7 +126,6 @@ extension RequestContext {
         !head.fields[index].isRemoved && ByteClass.isName(slice(head.fields[index].name), lowercase)
     }
 
-    static let hostName = Array("host".utf8)
 }
 
 /// What looking for a field that must not be repeated finds.

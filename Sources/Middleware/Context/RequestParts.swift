@@ -54,7 +54,8 @@ extension RequestContext {
         return identity.appendIfRoom(bytes)
     }
 
-    /// The value of a parameter of the route's path, canonical (percent-escapes of reserved bytes stay); nil without one.
+    /// The value of a parameter of the route's path, canonical (percent-escapes of reserved bytes stay); nil without
+    /// one.
     @_lifetime(borrow self)
     public func pathParameter(_ name: String) -> Span<UInt8>? {
         pathParameter(Array(name.utf8).span)

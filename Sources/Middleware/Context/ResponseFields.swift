@@ -77,6 +77,17 @@ extension ResponseContext {
         if !additions.isEmpty { additions.remove(spellingsOf: name.folded.span) }
     }
 
+    /// Sets a field to the request's id.
+    mutating func setToRequestID(_ name: FieldName) {
+        remove(name)
+        guard !name.isReserved else { return }
+        Self.append(name, requestID, to: &additions)
+    }
+
+    private static func append(_ name: FieldName, _ value: borrowing Buffer, to additions: inout FieldAdditions) {
+        _ = additions.append(name: name.written.span, value: value.span)
+    }
+
     /// Removes every field of the upstream whose name begins with `folded`.
     mutating func removeUpstreamFields(prefix folded: Span<UInt8>) {
         for index in 0..<head.fields.count {

@@ -1,13 +1,13 @@
 /// Middleware that has to wait for something before it can decide.
 ///
-/// The request is suspended meanwhile; the worker serves others. `decide` runs as a task on the worker's own executor and
-/// must not block it; it gets copies, since the connection may end at any time. It must not start a plain `Task {}` nor
-/// call `Task.sleep`, which would leave the worker. When the answer does not come in time, the gateway answers 503.
+/// The request is suspended meanwhile; the worker serves others. `decide` runs as a task on the worker's own executor
+/// and must not block it; it gets copies, since the connection may end at any time. It must not start a plain `Task {}`
+/// nor call `Task.sleep`, which would leave the worker. When the answer does not come in time, the gateway answers 503.
 public protocol AsyncMiddleware: Sendable {
     /// Called first, on the loop: `.next` or `.reply` when the answer is known already (a cache), else `.suspend`.
     func onRequest(_ request: inout RequestContext) -> Verdict
     /// What to do with the request. Errors are decisions too: whatever goes wrong must not let a request through.
-    nonisolated(nonsending) func decide(_ request: RequestSnapshot) async -> AsyncDecision
+    func decide(_ request: RequestSnapshot) async -> AsyncDecision
     /// A response head is about to be sent; as `Middleware.onResponse`.
     func onResponse(_ response: inout ResponseContext)
 }

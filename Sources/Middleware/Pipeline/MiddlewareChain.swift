@@ -31,14 +31,16 @@ package final class MiddlewareChain: Sendable {
 
     /// A chain of at most `limit` steps; what is more is a problem of the configuration and refused before
     /// (`MiddlewareInstances.chain(for:)`).
-    init(_ parts: [any MiddlewareStepMaker]) {
+    init(_ parts: [StepMaker]) {
         precondition(parts.count <= Self.limit)
         count = parts.count
         steps = InlineArray { index in
             guard index < parts.count else { return .none }
-            return parts[index].makeStep()
+            return parts[index].make()
         }
     }
+
+    package var isEmpty: Bool { count == 0 }
 
     /// A chain without steps.
     package static let empty = MiddlewareChain([])
@@ -78,7 +80,7 @@ package final class MiddlewareChain: Sendable {
 
     /// Asks the asynchronous middleware of a suspended step. Runs on the caller's executor; a step that is not
     /// asynchronous answers with an error.
-    package nonisolated(nonsending) func decide(_ request: RequestSnapshot, at step: Int) async -> AsyncDecision {
+    package func decide(_ request: RequestSnapshot, at step: Int) async -> AsyncDecision {
         guard step < count, let middleware = steps[step].asynchronous else {
             return .reply(LocalReply(.middlewareFailed))
         }

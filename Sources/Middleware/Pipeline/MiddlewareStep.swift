@@ -2,6 +2,13 @@
 enum MiddlewareStep: ~Copyable, Sendable {
     case none
     case headers(HeadersMiddleware)
+    case apiKey(APIKeyMiddleware)
+    case basicAuth(BasicAuthMiddleware)
+    case rateLimit(RateLimitMiddleware)
+    case ipFilter(IPFilterMiddleware)
+    case bodyLimit(BodyLimitMiddleware)
+    case requestID(RequestIDMiddleware)
+    case cors(CORSMiddleware)
     case custom(any Middleware)
     case asynchronous(any AsyncMiddleware)
 
@@ -9,6 +16,13 @@ enum MiddlewareStep: ~Copyable, Sendable {
         switch self {
         case .none: .next
         case .headers(let middleware): middleware.onRequest(&request)
+        case .apiKey(let middleware): middleware.onRequest(&request)
+        case .basicAuth(let middleware): middleware.onRequest(&request)
+        case .rateLimit(let middleware): middleware.onRequest(&request)
+        case .ipFilter(let middleware): middleware.onRequest(&request)
+        case .bodyLimit(let middleware): middleware.onRequest(&request)
+        case .requestID(let middleware): middleware.onRequest(&request)
+        case .cors(let middleware): middleware.onRequest(&request)
         case .custom(let middleware): middleware.onRequest(&request)
         case .asynchronous(let middleware): middleware.onRequest(&request)
         }
@@ -17,7 +31,14 @@ enum MiddlewareStep: ~Copyable, Sendable {
     func onResponse(_ response: inout ResponseContext) {
         switch self {
         case .none: break
+        case .apiKey: break
+        case .basicAuth: break
+        case .ipFilter: break
+        case .bodyLimit: break
         case .headers(let middleware): middleware.onResponse(&response)
+        case .rateLimit(let middleware): middleware.onResponse(&response)
+        case .requestID(let middleware): middleware.onResponse(&response)
+        case .cors(let middleware): middleware.onResponse(&response)
         case .custom(let middleware): middleware.onResponse(&response)
         case .asynchronous(let middleware): middleware.onResponse(&response)
         }
@@ -26,6 +47,7 @@ enum MiddlewareStep: ~Copyable, Sendable {
     /// The middleware that decides on a suspended request, nil when this step never suspends.
     var asynchronous: (any AsyncMiddleware)? {
         switch self {
+        case .basicAuth(let middleware): middleware
         case .asynchronous(let middleware): middleware
         default: nil
         }
@@ -33,13 +55,24 @@ enum MiddlewareStep: ~Copyable, Sendable {
 
     var isAsynchronous: Bool {
         switch self {
+        case .basicAuth: true
         case .asynchronous: true
         default: false
         }
     }
 }
 
-/// Something that a chain can be built of.
-protocol MiddlewareStepMaker: Sendable {
-    func makeStep() -> MiddlewareStep
+/// Makes a step for one chain; what chains share (a table, a cache) is shared by reference.
+struct StepMaker: Sendable {
+    let make: @Sendable () -> MiddlewareStep
+}
+
+extension StepMaker {
+    static func custom(_ middleware: any Middleware) -> StepMaker {
+        StepMaker { .custom(middleware) }
+    }
+
+    static func asynchronous(_ middleware: any AsyncMiddleware) -> StepMaker {
+        StepMaker { .asynchronous(middleware) }
+    }
 }

@@ -1,4 +1,4 @@
-internal import Containers
+package import Containers
 internal import HTTP
 internal import Net
 
@@ -29,6 +29,9 @@ public struct RequestSnapshot: Sendable {
     /// The fields that go upstream, in order; those that earlier middleware set come last.
     public let fields: [Field]
 
+    /// When the request was suspended.
+    package let now: Instant
+
     /// Copies a request. Called by the engine when a chain suspends.
     package init(_ request: borrowing RequestContext) {
         method = Self.text(request.methodBytes)
@@ -39,11 +42,8 @@ public struct RequestSnapshot: Sendable {
         requestID = Self.text(request.requestIDBytes)
         route = Self.text(request.routeName.span)
         identity = Self.bytes(request.identityBytes)
-        var isSecure = request.isSecure
-        if let index = request.firstIndex(of: KnownField.xForwardedProto) {
-            isSecure = ByteClass.equalsIgnoringCase(request.slice(request.head.fields[index].value), Self.https.span)
-        }
-        scheme = isSecure ? "https" : "http"
+        scheme = request.isSecure ? "https" : "http"
+        now = request.now
         fields = Self.fields(of: request)
     }
 
@@ -82,6 +82,4 @@ public struct RequestSnapshot: Sendable {
 
     /// Targets, methods and hosts were validated: ASCII. Other bytes would become U+FFFD.
     private static func text(_ span: Span<UInt8>) -> String { String(decoding: bytes(span), as: UTF8.self) }
-
-    private static let https = Array("https".utf8)
 }

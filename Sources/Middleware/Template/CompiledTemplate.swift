@@ -14,7 +14,8 @@ package struct CompiledTemplate: Sendable {
     /// Where the value is going to stand.
     package enum Use: Sendable {
         case field
-        /// A path, or the target of a redirect: values are escaped for the path, behind a `?` of the text for the query.
+        /// A path, or the target of a redirect: values are escaped for the path, behind a `?` of the text for the
+        /// query.
         case target
     }
 
@@ -92,8 +93,8 @@ package struct CompiledTemplate: Sendable {
 
     // MARK: - Redirects
 
-    /// Appends the target of a redirect: scheme and authority only ever come from the configuration, and the path cannot
-    /// be read as an authority.
+    /// Appends the target of a redirect: scheme and authority only ever come from the configuration, and the path
+    /// cannot be read as an authority.
     ///
     /// - Returns: false, and nothing appended, when the request would make it something else; answer with
     ///   `ErrorCode.pathRefused`.

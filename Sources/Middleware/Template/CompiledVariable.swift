@@ -5,6 +5,8 @@ internal import HTTP
 struct CompiledVariable: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
         case clientIP, requestID, host, method, path, route, identity, pathParameter, query, header, cookie
+        /// The field, which an absolute-form target replaces.
+        case hostField
     }
 
     let kind: Kind
@@ -24,6 +26,7 @@ struct CompiledVariable: Sendable, Equatable {
         case .identity: kind = .identity
         case .pathParameter(let name): (kind, text) = (.pathParameter, text + Array(name.utf8))
         case .query(let name): (kind, text) = (.query, text + Array(name.utf8))
+        case .header("host"): kind = .hostField
         case .header(let name): (kind, text) = (.header, text + name.utf8.map(ByteClass.lowercased))
         case .cookie(let name): (kind, text) = (.cookie, text + Array(name.utf8))
         }

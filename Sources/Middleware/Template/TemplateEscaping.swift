@@ -5,8 +5,8 @@ internal import HTTP
 enum TemplateEscaping: Sendable, Equatable {
     /// A field value: as it is; the writer of fields refuses what could end a line.
     case field
-    /// Inside a path. Values from the path are canonical already; from elsewhere also `/` and `?` are escaped, so that a
-    /// value stays inside its segment.
+    /// Inside a path. Values from the path are canonical already; from elsewhere also `/` and `?` are escaped, so that
+    /// a value stays inside its segment.
     case path
     /// Inside a query: `&`, `=`, `+` and `#` are escaped too.
     case query

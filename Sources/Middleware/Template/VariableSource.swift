@@ -25,6 +25,7 @@ extension RequestContext: VariableSource {
         case .query:
             guard let value = queryParameter(name) else { return true }
             return output.appendIfRoom(value)
+        case .hostField: return output.appendIfRoom(slice(head.authority))
         case .header: return appendField(name, to: &output)
         case .cookie:
             guard let value = cookie(name) else { return true }
@@ -34,8 +35,6 @@ extension RequestContext: VariableSource {
 
     /// All values of a field, joined as RFC 9110 section 5.3 joins them: every copy counts.
     private func appendField(_ name: Span<UInt8>, to output: inout Buffer) -> Bool {
-        let hostName = Self.hostName
-        if ByteClass.equals(name, hostName.span) { return output.appendIfRoom(slice(head.authority)) }
         var isFirst = true
         for index in 0..<head.fields.count
         where !head.fields[index].isRemoved && ByteClass.isName(slice(head.fields[index].name), name) {
@@ -51,7 +50,8 @@ extension RequestContext: VariableSource {
 }
 
 extension ResponseContext: VariableSource {
-    /// The request's head is looked at as it was received, whatever the request phase made of it; a path is the target's.
+    /// The request's head is looked at as it was received, whatever the request phase made of it; a path is the
+    /// target's.
     func append(_ kind: CompiledVariable.Kind, name: Span<UInt8>, to output: inout Buffer) -> Bool {
         let request = requestBytes.span
         switch kind {
@@ -71,6 +71,9 @@ extension ResponseContext: VariableSource {
                 return output.appendIfRoom(query.extracting(pair.value))
             }
             return true
+        case .hostField:
+            guard let range = hostField else { return true }
+            return output.appendIfRoom(request.extracting(range))
         case .header: return appendField(name, to: &output)
         case .cookie:
             let cookieName = Self.cookieName
@@ -102,8 +105,7 @@ extension ResponseContext: VariableSource {
     /// The Host field in lower case, without its port.
     private func appendHost(to output: inout Buffer) -> Bool {
         let request = requestBytes.span
-        let hostName = RequestContext.hostName
-        guard let range = RequestScan.value(of: hostName.span, in: request) else { return true }
+        guard let range = hostField else { return true }
         var end = range.upperBound
         while end > range.lowerBound && ByteClass.isDigit(request[end - 1]) { end -= 1 }
         let hasPort = end > range.lowerBound && request[end - 1] == 0x3A
@@ -113,5 +115,11 @@ extension ResponseContext: VariableSource {
         return true
     }
 
+    private var hostField: Range<Int>? {
+        let name = Self.hostName
+        return RequestScan.value(of: name.span, in: requestBytes.span)
+    }
+
+    private static let hostName = Array("host".utf8)
     private static let cookieName = Array("cookie".utf8)
 }

@@ -5,8 +5,8 @@ import Net
 
 @testable import Middleware
 
-/// Makes contexts as the engine makes them, from the text of a head. The pipeline's tests need no parser: heads here are
-/// valid.
+/// Makes contexts as the engine makes them, from the text of a head. The pipeline's tests need no parser: heads here
+/// are valid.
 enum TestHeads {
     /// A request context for `lines` (a request line and field lines).
     static func request(
