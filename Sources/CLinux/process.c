@@ -254,6 +254,8 @@ int cl_is_sealed(int fd) {
 
 int cl_open_read(const char *path) { return (int)RESULT(open(path, O_RDONLY | O_CLOEXEC)); }
 
+int cl_create(const char *path) { return (int)RESULT(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)); }
+
 int64_t cl_file_size(int fd) {
     struct stat status;
     if (fstat(fd, &status) < 0) return -errno;

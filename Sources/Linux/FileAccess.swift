@@ -71,3 +71,19 @@ package enum FileAccess {
         }
     }
 }
+
+extension FileAccess {
+    /// Writes a file beside `path` and renames it: readers see the old contents or the new, never a part.
+    package static func replaceFile(_ path: String, with bytes: [UInt8]) throws(Errno) {
+        let temporary = "\(path).\(Process.id).new"
+        // SAFETY: the string lives during the call.
+        let file = FileDescriptor(owning: try Errno.check(unsafe cl_create(temporary)))
+        do throws(Errno) {
+            try write(bytes[...], to: file.number)
+            try SocketFile.rename(temporary, to: path)
+        } catch {
+            try? SocketFile.remove(temporary)
+            throw error
+        }
+    }
+}

@@ -58,6 +58,8 @@ int cl_seal(int fd);
 int cl_is_sealed(int fd);
 
 int cl_open_read(const char *path);
+// An empty file for us to write, readable by others as the umask has it.
+int cl_create(const char *path);
 int64_t cl_file_size(int fd);
 long cl_read(int fd, void *bytes, size_t count);
 long cl_read_at(int fd, void *bytes, size_t count, int64_t offset);

@@ -1,0 +1,69 @@
+import Config
+import Linux
+import Testing
+
+@testable import Daemon
+
+@Suite struct ConfigurationLoaderTests {
+    private static func temporaryFile(_ text: String) throws -> (path: String, remove: () -> Void) {
+        let path = "/tmp/martlet-\(Process.id)-\(Clock.randomSeed()).yaml"
+        try FileAccess.replaceFile(path, with: Array(text.utf8))
+        return (path, { try? SocketFile.remove(path) })
+    }
+
+    private static let text = "listen: 127.0.0.1:0\nroutes: [ { path: /*, upstream: \"http://127.0.0.1:9\" } ]\n"
+
+    @Test("a snapshot gives the same configuration when the file is gone")
+    func snapshot() throws {
+        let (path, remove) = try Self.temporaryFile(Self.text)
+        let loader = ConfigurationLoader()
+        guard case .loaded(let first) = loader.load(path: path) else {
+            Issue.record("not loaded")
+            return
+        }
+        remove()
+        guard case .rejected = loader.load(path: path) else {
+            Issue.record("a file that is gone was loaded")
+            return
+        }
+        let carried = try ConfigSnapshot(bytes: first.snapshot.bytes)
+        guard case .loaded(let second) = loader.load(carried) else {
+            Issue.record("the snapshot was not loaded")
+            return
+        }
+        #expect(second.config == first.config)
+        #expect(second.snapshot == first.snapshot)
+    }
+
+    @Test("problems come one by one, with their place")
+    func problems() throws {
+        let (path, remove) = try Self.temporaryFile("listen: 127.0.0.1:0\nnonsense: 1\nroutes: [ { path: x } ]\n")
+        defer { remove() }
+        guard case .rejected(let problems) = ConfigurationLoader().load(path: path) else {
+            Issue.record("loaded")
+            return
+        }
+        #expect(problems.count >= 2)
+        #expect(problems.first?.hasPrefix("\(path):2:1: error: ") == true)
+    }
+
+    @Test("bytes that are no record are refused")
+    func noRecord() {
+        guard case .rejected = ConfigurationLoader().load(ConfigSnapshot(record: [1, 2, 3])) else {
+            Issue.record("loaded")
+            return
+        }
+    }
+
+    @Test(
+        "the options of proxy are a valid configuration, whatever they hold",
+        arguments: [
+            ("127.0.0.1:8080", "http://localhost:9000", true), (":8080", "http://10.0.0.1", true),
+            ("unix:/run/x.sock", "unix:/run/y.sock", true), ("127.0.0.1:8080\nworkers: 3", "http://a", false),
+            ("127.0.0.1:8080", "\"]", false), ("", "", false),
+        ])
+    func proxy(from: String, to: String, isValid: Bool) {
+        let result = ConfigurationLoader().inspect(text: ProxyCommand.text(from: from, to: to), name: "command line")
+        #expect((result.config != nil) == isValid, "\(result.report())")
+    }
+}
