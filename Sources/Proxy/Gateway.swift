@@ -1,8 +1,9 @@
+package import Middleware
+package import Telemetry
 package import Config
 import Containers
 import EventLoop
 import Linux
-import Middleware
 import Net
 import Synchronization
 
@@ -37,17 +38,17 @@ package final class Gateway {
     /// Stable numbers of listeners by name, over reloads.
     private var listenerNumbers: [String: Int] = [:]
     package private(set) var snapshot: Snapshot?
-    private let logs: AccessLogs
+    private let log: AccessLog
 
     /// - Parameters:
     ///   - workers: threads, at least one.
     ///   - connectionsLimit: descriptors that connections of all kinds may use.
     package init(
-        workers: Int, connectionsLimit: Int, kinds: MiddlewareKinds, subrequests: any SubrequestSender, logs: AccessLogs
+        workers: Int, connectionsLimit: Int, kinds: MiddlewareKinds, subrequests: any SubrequestSender, log: AccessLog
     ) {
         self.workers = max(1, workers)
         self.connectionsLimit = max(64, connectionsLimit)
-        self.logs = logs
+        self.log = log
         loads = WorkerLoads(workers: self.workers)
         running = RunningWorkers(count: self.workers)
         // Every client connection may need one to an upstream.
@@ -79,14 +80,14 @@ package final class Gateway {
         for listener in config.listeners where listenerNumbers[listener.name] == nil {
             listenerNumbers[listener.name] = listenerNumbers.count
         }
-        return try builder.build(config, previous: snapshot, numbers: listenerNumbers, lanes: logs.lanes(for: config))
+        return try builder.build(config, previous: snapshot, numbers: listenerNumbers, lanes: try log.numbers(for: config))
     }
 
     private func startWorker(_ index: Int, _ snapshot: Snapshot) throws {
         let wakeup = wakeups[index]
         let context = WorkerContext(
             index: index, inboxes: inboxes, loads: loads, connectionsLimit: connectionsLimit,
-            executor: WorkerExecutor { wakeup.signal() })
+            executor: WorkerExecutor { wakeup.signal() }, log: log)
         let running = running
         let isPinned = workers > 1
         try threads.start(name: "worker-\(index)") {
@@ -124,10 +125,7 @@ package final class Gateway {
     /// Waits until every worker has ended. Only after `drain` or `stop`.
     package func waitUntilStopped() {
         threads.joinAll()
-        logs.stop()
     }
-
-    package func reopenLogs() { logs.reopen() }
 }
 
 /// Workers that have not ended.

@@ -20,12 +20,7 @@ package enum InboxMessage: Sendable {
     /// End what runs within so many nanoseconds, accept nothing new.
     case drain(timeout: Int64)
     case stop
-    /// Something that a client of this process wants done on the worker.
-    case command(any WorkerCommand)
 }
-
-/// Work that code outside the loop hands to it.
-package protocol WorkerCommand: Sendable {}
 
 /// A descriptor that workers accept on, and whose listener it is.
 package struct ListeningSocket: Sendable, Equatable {

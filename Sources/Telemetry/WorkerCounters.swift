@@ -11,6 +11,10 @@ package struct WorkerCounters: Sendable, Equatable {
     package var reusedConnections: Int64 = 0
     package var retries: Int64 = 0
     package var tunnels: Int64 = 0
+    /// Times that an upstream sent bytes which belong to no answer.
+    package var unexpectedUpstreamBytes: Int64 = 0
+    /// Connections that should have begun with a PROXY header and did not.
+    package var invalidProxyHeaders: Int64 = 0
 
     package init() {}
 
@@ -29,6 +33,8 @@ package struct WorkerCounters: Sendable, Equatable {
         sum.reusedConnections += right.reusedConnections
         sum.retries += right.retries
         sum.tunnels += right.tunnels
+        sum.unexpectedUpstreamBytes += right.unexpectedUpstreamBytes
+        sum.invalidProxyHeaders += right.invalidProxyHeaders
         return sum
     }
 
@@ -40,5 +46,7 @@ package struct WorkerCounters: Sendable, Equatable {
             && left.upstreamConnections == right.upstreamConnections
             && left.reusedConnections == right.reusedConnections
             && left.retries == right.retries && left.tunnels == right.tunnels
+            && left.unexpectedUpstreamBytes == right.unexpectedUpstreamBytes
+            && left.invalidProxyHeaders == right.invalidProxyHeaders
     }
 }

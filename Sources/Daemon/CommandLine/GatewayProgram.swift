@@ -1,3 +1,4 @@
+import Telemetry
 import Config
 import Linux
 import Logging
@@ -77,7 +78,7 @@ enum GatewayProgram {
         defer { logs.stop() }
         let demands = SignalDemands(signals: signals, supervisor: supervisor, control: binder.control)
         let process = GatewayProcess(
-            engine: ProxyEngine(loaded.config, files: files), binder: binder, loader: loader, source: demands,
+            engine: ProxyEngine(loaded.config, files: files, log: AccessLog(logs.sinks)), binder: binder, loader: loader, source: demands,
             configPath: source.path, log: logs.logger, logs: logs)
         return process.run(loaded, generation: source.generation)
     }

@@ -1,6 +1,8 @@
 import Config
 import Net
 import Proxy
+import Telemetry
+import Middleware
 
 /// The engine that ships, as the life cycle sees it.
 final class ProxyEngine: GatewayEngine {
@@ -10,11 +12,11 @@ final class ProxyEngine: GatewayEngine {
     private let gateway: Gateway
 
     /// - Parameter files: how many descriptors this process may have.
-    init(_ config: GatewayConfig, files: Int) {
+    init(_ config: GatewayConfig, files: Int, log: AccessLog) {
         let workers = Self.workers(config)
         gateway = Gateway(
             workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + 8 * workers),
-            kinds: MiddlewareKinds(), subrequests: NoSubrequests(), logs: AccessLogs())
+            kinds: MiddlewareKinds(), subrequests: NoSubrequests(), log: log)
     }
 
     private static func workers(_ config: GatewayConfig) -> Int {

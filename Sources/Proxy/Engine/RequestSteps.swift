@@ -54,6 +54,16 @@ enum RequestSteps {
         return false
     }
 
+    /// The handshake's key, which the parser found to be 24 bytes of base64.
+    static func webSocketKey(_ head: borrowing RequestHead, _ bytes: borrowing Buffer) -> InlineArray<24, UInt8>? {
+        for index in 0..<head.fields.count where head.fields[index].known == .secWebSocketKey {
+            let value = head.fields[index].value
+            guard value.count == 24 else { return nil }
+            return InlineArray { bytes[value.lower &+ $0] }
+        }
+        return nil
+    }
+
     static func client(
         _ head: borrowing RequestHead, _ bytes: borrowing Buffer, peer: IPAddress, snapshot: Snapshot
     ) -> IPAddress {

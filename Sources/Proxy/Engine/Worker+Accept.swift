@@ -1,3 +1,4 @@
+import Telemetry
 import Synchronization
 import Containers
 import EventLoop
@@ -26,7 +27,7 @@ extension Worker where Driver: ~Copyable {
     mutating func admit(_ socket: SocketID, listener: ListenerState, port localPort: UInt16, peer: SocketAddress) {
         guard listener.connections.open.load(ordering: .relaxed) < listener.connectionsLimit, phase != .stopped else {
             driver.close(socket)
-            counters.refused &+= 1
+            counters.refusedConnections &+= 1
             return
         }
         var client = IPAddress.v4(0)
@@ -42,13 +43,13 @@ extension Worker where Driver: ~Copyable {
             client: client, port: port, localPort: localPort, isTrusted: trusted, now: driver.now)
         guard let key = downstreams.insert(session) else {
             driver.close(socket)
-            counters.refused &+= 1
+            counters.refusedConnections &+= 1
             return
         }
         driver.setOwner(socket, Owner.downstream(key))
         listener.connections.open.wrappingAdd(1, ordering: .relaxed)
         context.loads.raise(context.index)
-        counters.accepted &+= 1
+        counters.acceptedConnections &+= 1
         setDownstreamTimer(key, after: sendsHeader ? listener.headTimeout : listener.keepAliveTimeout)
     }
 

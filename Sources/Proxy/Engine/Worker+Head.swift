@@ -1,3 +1,4 @@
+import Telemetry
 import Containers
 import EventLoop
 import HTTP
@@ -62,7 +63,7 @@ extension Worker where Driver: ~Copyable {
         bytes.append(buffer, 0..<count)
         buffer.dropFirst(count)
         if buffer.isEmpty { driver.buffers.give(buffer) } else { downstreams[key].pending = consume buffer }
-        noteHead(exchange)
+        noteHead(exchange, bytes)
         swap(&request.bytes, &bytes)
         decide(exchange, key)
         swap(&request.bytes, &bytes)
@@ -93,16 +94,16 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// Copies what the exchange needs of the parsed head.
-    private mutating func noteHead(_ key: SlabKey) {
+    private mutating func noteHead(_ key: SlabKey, _ bytes: borrowing Buffer) {
         exchanges[key].method = request.head.method
-        exchanges[key].methodRange = request.head.methodRange
-        exchanges[key].target = request.head.target
-        exchanges[key].authority = request.head.authority
+        exchanges[key].headBytes = request.head.byteCount
+        if snapshots[current].snapshot.isLogged { exchanges[key].record.note(request.head) }
         exchanges[key].minorVersion = request.head.minorVersion
         exchanges[key].isWebSocket = request.head.isWebSocketHandshake
         exchanges[key].awaitsContinue = request.head.expectsContinue
         exchanges[key].acceptsTrailers = request.head.acceptsTrailers
         exchanges[key].requestFraming = request.head.framing
+        if request.head.isWebSocketHandshake { exchanges[key].webSocketKey = RequestSteps.webSocketKey(request.head, bytes) }
         switch request.head.framing {
         case .none, .untilClose:
             exchanges[key].isRequestComplete = true
@@ -127,6 +128,7 @@ extension Worker where Driver: ~Copyable {
         var bytes = driver.buffers.take(.head)
         bytes.append(buffer, 0..<count)
         driver.buffers.give(buffer)
+        exchanges[exchange].headBytes = count
         exchanges[exchange].requestBytes = consume bytes
         request.reset()
         fillIdentity(exchange, key)

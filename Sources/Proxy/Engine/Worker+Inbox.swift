@@ -1,3 +1,4 @@
+import Telemetry
 import Containers
 import EventLoop
 import Middleware
@@ -38,8 +39,6 @@ extension Worker where Driver: ~Copyable {
             drain(timeout: timeout)
         case .stop:
             stop()
-        case .command(let command):
-            perform(command)
         }
     }
 
@@ -113,6 +112,7 @@ extension Worker where Driver: ~Copyable {
             guard let key = sessions.key(at: index) else { continue }
             closeSession(key)
         }
+        lanes.flush()
         phase = .stopped
     }
 }

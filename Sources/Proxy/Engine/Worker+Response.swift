@@ -1,3 +1,4 @@
+import Telemetry
 import Containers
 import EventLoop
 import HTTP
@@ -226,6 +227,7 @@ extension Worker where Driver: ~Copyable {
             exchanges[exchange].responseRest = rest &- content.count
             exchanges[exchange].responseContentBytes = content.count
             exchanges[exchange].isResponseComplete = rest == content.count
+            exchanges[exchange].sentBytes = head.count
             driver.buffers.give(content)
             driver.send(socket, head, more: false)
             afterContent(exchange, key)

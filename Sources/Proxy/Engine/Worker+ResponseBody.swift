@@ -1,3 +1,4 @@
+import Telemetry
 import Containers
 import EventLoop
 import HTTP

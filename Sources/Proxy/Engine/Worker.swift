@@ -1,10 +1,10 @@
+import Middleware
+package import Telemetry
 package import Containers
 package import EventLoop
 import HTTP
 import HTTP1
-import Middleware
 import Net
-import Telemetry
 import Upstream
 
 /// One thread's part of the gateway: a driver, the connections on it, their exchanges, pools and timers.
@@ -32,7 +32,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     /// Downstream sessions that have something to do without an event.
     var runnable = RingQueue<SlabKey>(capacity: 64)
     var date = DateText()
-    var lanes = LogLanes()
+    var lanes: LogLanes
     package var phase = WorkerPhase.running
     var nextHousekeeping: Instant
     /// While draining: when idle connections are closed.
@@ -43,6 +43,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     package init(driver: consuming Driver, context: WorkerContext, snapshot: Snapshot, seed: UInt64) {
         let now = driver.now
         self.driver = driver
+        lanes = LogLanes(context.log)
         self.context = context
         downstreams = Slab(limit: context.connectionsLimit)
         sessions = Slab(limit: context.connectionsLimit)
@@ -55,7 +56,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
 
     /// One wait and everything that came of it.
     package mutating func turn() {
-        driver.wait(until: min(timers.next, nextHousekeeping))
+        driver.wait(until: min(timers.next, min(nextHousekeeping, lanes.deadline)))
         while let event = driver.next() {
             handle(event)
             runRunnable()

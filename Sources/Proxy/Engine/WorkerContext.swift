@@ -1,3 +1,5 @@
+import Middleware
+package import Telemetry
 import Containers
 package import EventLoop
 import HTTP1
@@ -14,6 +16,7 @@ package final class WorkerContext: Sendable {
     package let connectionsLimit: Int
     /// Runs asynchronous middleware of this worker; nil where there is none (simulation).
     package let executor: WorkerExecutor
+    let log: AccessLog?
     let responseParser = ResponseParser()
     /// Keys of `hash` balancing: the same on every worker, and over restarts, so that a key keeps its endpoint.
     let hash = KeyHash.shared
@@ -21,13 +24,14 @@ package final class WorkerContext: Sendable {
 
     package init(
         index: Int, inboxes: [Inbox], loads: WorkerLoads, connectionsLimit: Int, executor: WorkerExecutor,
-        onFailure: @escaping @Sendable (Errno) -> Void = { _ in }
+        log: AccessLog? = nil, onFailure: @escaping @Sendable (Errno) -> Void = { _ in }
     ) {
         self.index = index
         self.inboxes = inboxes
         self.loads = loads
         self.connectionsLimit = connectionsLimit
         self.executor = executor
+        self.log = log
         self.onFailure = onFailure
     }
 

@@ -18,11 +18,15 @@ package final class Snapshot: Sendable {
     /// Key of `hash` balancing, by position of the upstream.
     let hashKeys: [CompiledKey?]
     let middleware: MiddlewareInstances
+    /// Access log of requests that no route saw; -1: none.
+    let logLane: Int
+    /// Whether any exchange is logged.
+    let isLogged: Bool
     private let trusted: [CIDRBlock]
 
     init(
         generation: Int, config: GatewayConfig, listeners: [ListenerState?], routers: [Router?], routes: [RouteState],
-        upstreams: [UpstreamState], middleware: MiddlewareInstances
+        upstreams: [UpstreamState], middleware: MiddlewareInstances, logLane: Int
     ) {
         self.generation = generation
         self.config = config
@@ -31,6 +35,8 @@ package final class Snapshot: Sendable {
         self.routes = routes
         self.upstreams = upstreams
         self.middleware = middleware
+        self.logLane = logLane
+        isLogged = logLane >= 0 || routes.contains { $0.logLane >= 0 }
         trusted = config.trustedProxies
         hashKeys = upstreams.map { upstream in
             if case .hash(let variables) = upstream.config.balance { return CompiledKey(variables) }

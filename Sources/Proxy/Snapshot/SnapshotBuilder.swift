@@ -1,5 +1,6 @@
+package import Middleware
+package import Telemetry
 package import Config
-import Middleware
 import Routing
 import Upstream
 
@@ -43,7 +44,7 @@ package struct SnapshotBuilder: Sendable {
         }
         return Snapshot(
             generation: (previous?.generation ?? 0) + 1, config: config, listeners: listeners, routers: routers,
-            routes: routes, upstreams: upstreams, middleware: middleware)
+            routes: routes, upstreams: upstreams, middleware: middleware, logLane: lanes.number(of: .inherit))
     }
 
     private func compile(

@@ -1,3 +1,4 @@
+import Telemetry
 import Containers
 import HTTP
 import HTTP1
@@ -45,9 +46,6 @@ struct Exchange: ~Copyable {
     /// The head for the upstream; kept as long as it may have to be sent again.
     var upstreamHead: Buffer?
     var method = Method.get
-    var methodRange = ByteRange.empty
-    var target = ByteRange.empty
-    var authority = ByteRange.empty
     var minorVersion: UInt8 = 1
     var isWebSocket = false
     /// The client sent `Expect: 100-continue` and has not got its 100.
@@ -115,6 +113,10 @@ struct Exchange: ~Copyable {
     var sentAt = Instant.never
     var firstByteAt = Instant.never
 
+    var record = ExchangeRecord()
+    var logNames: LogNames?
+    /// Bytes of the request's head.
+    var headBytes = 0
     var totalDeadline = Instant.never
     var suspendedUntil = Instant.never
     var wait = ExchangeWait()

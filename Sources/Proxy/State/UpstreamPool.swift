@@ -6,6 +6,9 @@ struct UpstreamPool: ~Copyable {
     var state: UpstreamState
     var balancer: Balancer
     var cursors: [AddressCursor]
+    /// For logs.
+    let name: [UInt8]
+    let endpointNames: [[UInt8]]
     /// Most recently used idle session of each endpoint; last in, first out.
     var newestIdle: [SlabKey]
     var idleCount = 0
@@ -20,6 +23,8 @@ struct UpstreamPool: ~Copyable {
     init(_ state: UpstreamState, random: inout RandomSource, worker: Int) {
         self.state = state
         balancer = Balancer(state, random: &random)
+        name = Array(state.name.utf8)
+        endpointNames = state.endpoints.map { Array($0.url.utf8) }
         cursors = state.endpoints.map { _ in AddressCursor(start: worker) }
         newestIdle = state.endpoints.map { _ in .none }
     }

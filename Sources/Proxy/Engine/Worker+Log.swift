@@ -1,0 +1,102 @@
+import Middleware
+import Containers
+import EventLoop
+import HTTP
+import Telemetry
+
+/// One line per exchange in the access log, also for those that no route saw.
+extension Worker where Driver: ~Copyable {
+    mutating func logExchange(_ exchange: SlabKey) {
+        let number = logLane(of: exchange)
+        counters.note(status: exchanges[exchange].status)
+        guard number >= 0 else { return }
+        fillRecord(exchange)
+        let route = exchanges[exchange].logNames?.route ?? self.route(of: exchange)?.name ?? []
+        let upstream = exchanges[exchange].logNames?.upstream ?? poolName(exchange)
+        let endpoint = exchanges[exchange].logNames?.endpoint ?? endpointName(exchange)
+        if let bytes = exchanges[exchange].requestBytes.take() {
+            writeLine(exchange, number, bytes, route: route, upstream: upstream, endpoint: endpoint)
+            exchanges[exchange].requestBytes = consume bytes
+        } else {
+            // Still being decided: the bytes are with the request context.
+            var bytes = Buffer(capacity: 1)
+            swap(&bytes, &request.bytes)
+            writeLine(exchange, number, bytes, route: route, upstream: upstream, endpoint: endpoint)
+            swap(&bytes, &request.bytes)
+        }
+    }
+
+    /// The access log's number, -1: not logged.
+    private func logLane(of exchange: SlabKey) -> Int {
+        if let names = exchanges[exchange].logNames { return names.lane }
+        if let route = route(of: exchange) { return route.logLane }
+        let use = exchanges[exchange].snapshot
+        return snapshots.contains(use) ? snapshots[use].snapshot.logLane : -1
+    }
+
+    private mutating func fillRecord(_ key: SlabKey) {
+        let started = exchanges[key].startedAt
+        exchanges[key].record.startSeconds = exchanges[key].startedWall
+        exchanges[key].record.startNanoseconds = exchanges[key].startedWallNanoseconds
+        exchanges[key].record.total = driver.now.since(started)
+        exchanges[key].record.queue = span(from: exchanges[key].queuedAt, to: exchanges[key].connectingAt)
+        exchanges[key].record.connect = span(from: exchanges[key].connectingAt, to: exchanges[key].connectedAt)
+        exchanges[key].record.firstByte = span(from: exchanges[key].sentAt, to: exchanges[key].firstByteAt)
+        exchanges[key].record.status = exchanges[key].status
+        exchanges[key].record.code = exchanges[key].code
+        exchanges[key].record.bodyReceived = exchanges[key].requestContentBytes
+        exchanges[key].record.bodySent = exchanges[key].responseContentBytes
+        exchanges[key].record.totalReceived = exchanges[key].headBytes &+ exchanges[key].requestContentBytes
+        exchanges[key].record.totalSent = exchanges[key].sentBytes
+        exchanges[key].record.upstreamStatus = exchanges[key].upstreamStatus
+        exchanges[key].record.attempts = exchanges[key].attempts
+        exchanges[key].record.isReused = exchanges[key].isReused
+        exchanges[key].record.client = exchanges[key].client
+        exchanges[key].record.clientPort = exchanges[key].clientPort
+    }
+
+    /// Nanoseconds between two instants, -1 when one of them never came.
+    private func span(from: Instant, to: Instant) -> Int64 {
+        from == .never || to == .never ? -1 : to.since(from)
+    }
+
+    private mutating func writeLine(
+        _ exchange: SlabKey, _ number: Int, _ bytes: borrowing Buffer, route: [UInt8], upstream: [UInt8], endpoint: [UInt8]
+    ) {
+        let all = bytes.span
+        let head = all.extracting(0..<min(exchanges[exchange].headBytes, all.count))
+        let none = all.extracting(0..<0)
+        let texts = ExchangeTexts(
+            head: head, responseHead: none, requestID: all.extracting(exchanges[exchange].requestID.range),
+            route: route.span, upstream: upstream.span, endpoint: endpoint.span,
+            identity: all.extracting(exchanges[exchange].identity.range))
+        lanes.append(number, exchanges[exchange].record, texts, now: driver.now)
+    }
+
+    private func poolName(_ exchange: SlabKey) -> [UInt8] {
+        let pool = exchanges[exchange].pool
+        return pools.contains(pool) ? pools[pool].name : []
+    }
+
+    private func endpointName(_ exchange: SlabKey) -> [UInt8] {
+        let pool = exchanges[exchange].pool
+        let index = exchanges[exchange].endpoint
+        guard pools.contains(pool), index >= 0, index < pools[pool].endpointNames.count else { return [] }
+        return pools[pool].endpointNames[index]
+    }
+
+    /// Copies the names that the line needs: the exchange lets its snapshot go.
+    mutating func noteLogNames(_ exchange: SlabKey) {
+        exchanges[exchange].logNames = LogNames(
+            lane: logLane(of: exchange), route: route(of: exchange)?.name ?? [], upstream: poolName(exchange),
+            endpoint: endpointName(exchange))
+    }
+}
+
+/// What a log line says of an exchange whose snapshot is gone.
+struct LogNames {
+    let lane: Int
+    let route: [UInt8]
+    let upstream: [UInt8]
+    let endpoint: [UInt8]
+}
