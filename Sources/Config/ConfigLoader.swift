@@ -21,15 +21,16 @@ package enum ConfigLoader {
         documents.read(main: path)
         var draft = GatewayDraft()
         var given: [String: Place] = [:]
+        var isWhole = documents.isWhole
         for root in documents.roots {
-            decoder.gateway(root, into: &draft, early: true, given: &given)
+            isWhole = decoder.gateway(root, into: &draft, early: true, given: &given) && isWhole
         }
         draft.defaults.timeouts.apply(to: &decoder.upstreamTimeouts)
         decoder.accessLog = draft.config.accessLog ?? AccessLogConfig()
         for root in documents.roots {
-            decoder.gateway(root, into: &draft, early: false, given: &given)
+            _ = decoder.gateway(root, into: &draft, early: false, given: &given)
         }
-        var assembly = ConfigAssembly(draft: draft, decoder: decoder, isWhole: documents.isWhole, given: given)
+        var assembly = ConfigAssembly(draft: draft, decoder: decoder, isWhole: isWhole, given: given)
         let config = assembly.assemble()
         let problems = Problem.sorted(hidingSecrets(decoder.problems), files: inputs.order)
         let hasErrors = problems.contains { $0.severity == .error }

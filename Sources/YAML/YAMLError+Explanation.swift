@@ -62,7 +62,7 @@ struct YAMLExplanation {
         guard let character = character(failure.column), character != "\t" else { return tab }
         return here(
             "`\(character)` cannot begin a value",
-            help: "put the value in quotes: \"\(value(from: failure.column))\"")
+            help: "put the value in quotes: \(quoted(from: failure.column))")
     }
 
     private var tab: YAMLError {
@@ -73,7 +73,7 @@ struct YAMLExplanation {
         if let start = valueStart(before: failure.column) {
             return here(
                 "a second `: ` inside one value",
-                help: "put the value in quotes: \"\(value(from: start))\"")
+                help: "put the value in quotes: \(quoted(from: start))")
         }
         if let colon = previous.firstIndex(of: ":"), colon + 1 < previous.count, previous[colon + 1] != " ",
             valueStart(in: previous, before: previous.count) == nil
@@ -127,7 +127,7 @@ struct YAMLExplanation {
         case "}", "]":
             return here(
                 "text goes on behind a `\(before ?? "}")` that ends the value",
-                help: "put the whole value in quotes: \"\(value(from: valueStart(before: failure.column) ?? 1))\"")
+                help: "put the whole value in quotes: \(quoted(from: valueStart(before: failure.column) ?? 1))")
         case "\"", "'":
             return here(
                 "text goes on behind the closing quote",
@@ -192,13 +192,14 @@ struct YAMLExplanation {
         return nil
     }
 
-    /// The rest of the line without a comment and blanks at its ends.
-    private func value(from column: Int) -> String {
+    /// The rest of the line without a comment and blanks at its ends, in the kind of quotes that it does not have.
+    private func quoted(from column: Int) -> String {
         var text = line.dropFirst(column - 1)
         if let comment = text.indices.first(where: { text[$0] == "#" && $0 > 0 && line[$0 - 1] == " " }) {
             text = text[..<comment]
         }
-        return trimmed(String(text)).replacing("\"", with: "\\\"")
+        let value = trimmed(String(text))
+        return value.contains("\"") ? "'\(value.replacing("'", with: "''"))'" : "\"\(value)\""
     }
 
     /// What stands around a column without blanks and commas.

@@ -52,7 +52,9 @@ extension ConfigAssembly {
                 methods: inner.methods, hosts: inner.hosts, path: path.source, headers: inner.headers,
                 query: inner.query,
                 listeners: inner.listeners)
-        checkName(name, at: draft.name?.place ?? place, isGiven: draft.name != nil)
+        // A path that could not be read was reported; what hangs on it is not looked at.
+        let isPathKnown = draft.path != nil || draft.reading.entries["path"] == nil
+        if isPathKnown || draft.name != nil { checkName(name, draft.name, at: place) }
         let action = action(draft)
         var route = RouteConfig(name: name, path: path, action: action ?? .upstream(""), location: place.location)
         route.listeners = inner.listeners
@@ -67,7 +69,7 @@ extension ConfigAssembly {
         route.accessLog = inner.accessLog
         route.webSocket = draft.websocket
         route.trailers = draft.trailers
-        checkParameters(route, draft)
+        if isPathKnown { checkParameters(route, draft) }
         config.routes.append(route)
     }
 
@@ -77,7 +79,7 @@ extension ConfigAssembly {
         if config.listeners.contains(where: { $0.name == name.value }) { return name.value }
         if isWhole {
             decoder.report(
-                at: name.place, "unknown listener `\(name.value)`",
+                at: name.place, "unknown listener \(name.shown)",
                 help: Suggestion.help(for: name.value, among: config.listeners.map(\.name), kind: "listener"))
         }
         return nil
@@ -123,7 +125,7 @@ extension ConfigAssembly {
             if !middlewareNames.contains(skipped.value) {
                 _ = resolve(.name(skipped), owner: owner)
             } else if !names.contains(skipped.value) {
-                decoder.report(.warning, at: skipped.place, "`\(skipped.value)` does not run here anyway")
+                decoder.report(.warning, at: skipped.place, "\(skipped.shown) does not run here anyway")
             }
             names.removeAll { $0 == skipped.value }
         }
@@ -146,11 +148,13 @@ extension ConfigAssembly {
 
     // MARK: Checks
 
-    private mutating func checkName(_ name: String, at place: Place, isGiven: Bool) {
+    private mutating func checkName(_ name: String, _ given: Located<String>?, at place: Place) {
+        let place = given?.place ?? place
         if let first = routeNames[name] {
             decoder.report(
-                at: place, isGiven ? "two routes have the name `\(name)`" : "two routes match the same: `\(name)`",
-                help: isGiven ? nil : "give one of them a `name:` and a `priority:`, or remove it",
+                at: place,
+                given.map { "two routes have the name \($0.shown)" } ?? "two routes match the same: `\(name)`",
+                help: given != nil ? nil : "give one of them a `name:` and a `priority:`, or remove it",
                 related: .init(location: first, note: "first here"))
         } else {
             routeNames[name] = place.location
@@ -222,9 +226,9 @@ enum RouteName {
 
     private static func text(_ condition: RouteConfig.NamedCondition) -> String {
         switch condition.condition {
-        case .equals(let value): "\(condition.name)=\(value)"
+        case .equals: "\(condition.name)=\(condition.written)"
         case .present(let isPresent): isPresent ? condition.name : "!\(condition.name)"
-        case .regex(let pattern): "\(condition.name)~\(pattern.source)"
+        case .regex: "\(condition.name)~\(condition.written)"
         }
     }
 }

@@ -70,7 +70,7 @@ struct ConfigAssembly {
             if case .unix(let path, _, _) = key { key = .unix(path: path, mode: nil, owner: nil) }
             if let other = first[key] {
                 decoder.report(
-                    at: bind.place, "the address \(BindText.write(bind.value)) is listened on twice",
+                    at: bind.place, "this address is listened on twice",
                     related: .init(location: other.location, note: "first here"))
                 continue
             }
@@ -102,9 +102,9 @@ struct ConfigAssembly {
         switch use {
         case .name(let name):
             if upstreamNames.contains(name.value) { return name.value }
-            if isWhole || !upstreamNames.isEmpty {
+            if isWhole {
                 decoder.report(
-                    at: name.place, "unknown upstream `\(name.value)`",
+                    at: name.place, "unknown upstream \(name.shown)",
                     help: Suggestion.help(for: name.value, among: draft.upstreams.map(\.name), kind: "upstream"))
             }
             return nil
@@ -153,7 +153,7 @@ struct ConfigAssembly {
                     kinds.contains(name.value)
                     ? "`\(name.value)` is a kind: write { \(name.value): { … } }, or give it a name under `middleware`"
                     : Suggestion.help(for: name.value, among: draft.middleware.map(\.name), kind: "middleware")
-                decoder.report(at: name.place, "unknown middleware `\(name.value)`", help: help)
+                decoder.report(at: name.place, "unknown middleware \(name.shown)", help: help)
             }
             return nil
         case .inline(let inline):

@@ -53,9 +53,12 @@ package struct RouteConfig: Sendable, Equatable {
         /// Lower-case field name, or the query parameter's name.
         package var name: String
         package var condition: Condition
-        package init(name: String, condition: Condition) {
+        /// The value or expression as written, with secrets masked; for names and messages.
+        package var written: String
+        package init(name: String, condition: Condition, written: String = "") {
             self.name = name
             self.condition = condition
+            self.written = written
         }
     }
 

@@ -7,7 +7,7 @@ enum Suggestion {
     static func nearest(to name: String, among candidates: [String]) -> String? {
         let wanted = folded(name)
         guard !wanted.isEmpty, wanted.count <= lengthMax else { return nil }
-        let allowed = wanted.count < 3 ? 1 : max(1, min(3, wanted.count / 3 + (wanted.count >= 5 ? 1 : 0)))
+        let allowed = wanted.count < 6 ? 1 : wanted.count < 9 ? 2 : 3
         var best: (distance: Int, name: String)?
         for candidate in candidates {
             let letters = folded(candidate)
@@ -16,7 +16,13 @@ enum Suggestion {
             guard found <= allowed, found < max(wanted.count, letters.count) else { continue }
             if best.map({ found < $0.distance }) ?? true { best = (found, candidate) }
         }
-        return best?.name
+        return best?.name ?? candidates.first { isLonger(folded($0), wanted) || isLonger(wanted, folded($0)) }
+    }
+
+    /// `warn` for `warning`, `least_conn` for `least_requests`.
+    private static func isLonger(_ name: [UInt8], _ other: [UInt8]) -> Bool {
+        let common = zip(name, other).prefix { $0 == $1 }.count
+        return common >= 6 || (common == other.count && common >= 4)
     }
 
     /// "did you mean `x`?", or the names that would do, or nil when there are none.
@@ -24,7 +30,7 @@ enum Suggestion {
         if let nearest = nearest(to: name, among: candidates) { return "did you mean `\(nearest)`?" }
         guard !candidates.isEmpty else { return "no \(kind) is defined" }
         let shown = candidates.prefix(12).map { "`\($0)`" }.joined(separator: ", ")
-        return "\(kind)s defined: \(shown)\(candidates.count > 12 ? ", …" : "")"
+        return "\(kind)\(kind == "middleware" ? "" : "s") defined: \(shown)\(candidates.count > 12 ? ", …" : "")"
     }
 
     /// Case and the kind of dash do not count.

@@ -59,8 +59,8 @@ final class ConfigDecoder {
         }
         switch node.content {
         case .scalar(let text, _):
-            let shown = ExpandedText(node: node, parts: [.init(text: text, isExpanded: false, offset: 0)]).shown
-            report(at: node, "expected \(expected), found \(shown)", help: Self.missingSpace(text))
+            let found = text.isEmpty ? "an empty text" : ExpandedText.shown(node)
+            report(at: node, "expected \(expected), found \(found)", help: Self.missingSpace(text))
         case .sequence:
             report(at: node, "expected \(expected), found a list")
         case .mapping(let entries):

@@ -91,6 +91,8 @@ extension ConfigSection {
 struct SectionReading {
     var place: Place
     var entries: [String: YAMLNode.Entry] = [:]
+    /// One of its keys is unknown, and may be a misspelt one that is missing.
+    var hasUnknownKey = false
 
     func key(_ name: String) -> Place? { entries[name].map { Place($0.key) } }
 
@@ -135,6 +137,7 @@ extension ConfigDecoder {
             guard let name = entry.key.text else { continue }
             guard let key = keys.first(where: { $0.name == name }) else {
                 reportUnknown(entry.key, name, keys: keys.map(\.info), subject: subject)
+                reading.hasUnknownKey = true
                 continue
             }
             reading.entries[name] = entry
@@ -144,7 +147,7 @@ extension ConfigDecoder {
                 key.read(&section, entry.value, self)
             }
         }
-        for key in keys where key.info.isRequired && reading.entries[key.name] == nil {
+        for key in keys where key.info.isRequired && reading.entries[key.name] == nil && !reading.hasUnknownKey {
             report(
                 at: Place(location: reading.place.location), "\(subject) needs the key `\(key.name)`",
                 help: "\(key.name): \(key.info.shape.phrase)")

@@ -23,18 +23,19 @@ struct ConfigType<Value: Sendable>: Sendable {
         parse: @escaping @Sendable (String) throws(TextFailure) -> Value
     ) {
         self.init(shape, show: show) { node, decoder in
-            guard !node.isNull else {
-                decoder.reportShape(node, expected: shape.phrase)
-                return nil
-            }
-            guard node.text != nil else {
+            guard node.text != nil, !node.isNull else {
                 decoder.reportShape(node, expected: shape.phrase)
                 return nil
             }
             guard let text = decoder.text(node) else { return nil }
             do throws(TextFailure) {
+                guard !text.text.isEmpty else { throw TextFailure() }
                 return try parse(text.text)
             } catch {
+                guard !error.isSecret else {
+                    decoder.reportSecret(at: node, error.message ?? "expected \(shape.phrase)", help: error.help)
+                    return nil
+                }
                 let message = error.message ?? "expected \(shape.phrase), found \(text.shown)"
                 decoder.report(
                     at: node, text.isExpanded ? "\(text.shown): expected \(shape.phrase)" : message,
@@ -50,10 +51,13 @@ struct TextFailure: Error {
     /// Nil: "expected …, found …".
     var message: String?
     var help: String?
+    /// The text holds a secret and is not to be shown.
+    var isSecret: Bool
 
-    init(_ message: String? = nil, help: String? = nil) {
+    init(_ message: String? = nil, help: String? = nil, isSecret: Bool = false) {
         self.message = message
         self.help = help
+        self.isSecret = isSecret
     }
 }
 
@@ -109,7 +113,7 @@ extension ConfigType {
     static func located<Wrapped: Sendable>(_ type: ConfigType<Wrapped>) -> ConfigType<Located<Wrapped>>
     where Value == Located<Wrapped> {
         ConfigType<Located<Wrapped>>(type.shape, show: { type.show($0.value) }) { node, decoder in
-            type.read(node, decoder).map { Located($0, at: Place(node)) }
+            type.read(node, decoder).map { Located($0, at: Place(node), shown: ExpandedText.name(node)) }
         }
     }
 

@@ -22,7 +22,20 @@ struct ExpandedText {
 
     /// The value as a message may show it.
     var shown: String {
-        isExpanded ? "the value of `\(Self.cut(written))`" : "`\(Self.cut(written))`"
+        if isExpanded { return "the value of `\(Self.cut(written))`" }
+        return written.isEmpty ? "an empty text" : "`\(Self.cut(written))`"
+    }
+
+    /// The same for a scalar that was not read yet.
+    static func shown(_ node: YAMLNode) -> String {
+        let text = node.text ?? ""
+        return text.contains("${") ? "the value of `\(cut(text))`" : "`\(cut(text))`"
+    }
+
+    /// A name for a message: "unknown upstream `users`", "unknown upstream in `${env:USERS}`".
+    static func name(_ node: YAMLNode) -> String {
+        let text = node.text ?? ""
+        return text.contains("${") ? "in `\(cut(text))`" : "`\(cut(text))`"
     }
 
     private static func cut(_ text: String) -> String {

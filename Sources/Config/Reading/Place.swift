@@ -29,10 +29,13 @@ struct Place: Sendable, Equatable {
 struct Located<Value: Sendable>: Sendable {
     var value: Value
     var place: Place
+    /// How messages name it; never what `${…}` brought. Empty where no message does.
+    var shown: String
 
-    init(_ value: Value, at place: Place) {
+    init(_ value: Value, at place: Place, shown: String = "") {
         self.value = value
         self.place = place
+        self.shown = shown
     }
 }
 

@@ -31,7 +31,7 @@ indirect enum Shape: Sendable {
         case .rate: "a rate such as 100/s"
         case .words(let words): Self.alternatives(words)
         case .list(let item): "a list of \(item.phrase)"
-        case .map(let key, let value): "a map from \(key) to \(value.phrase)"
+        case .map(let key, let value): "a map from \(key) to \(value.sections.isEmpty ? value.phrase : "its settings")"
         case .section(let info): "a map (\(info.title))"
         case .json: "any value"
         case .either(let shapes): shapes.map(\.phrase).joined(separator: " or ")

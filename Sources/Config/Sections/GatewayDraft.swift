@@ -91,11 +91,11 @@ extension ConfigType where Value == GatewayConfig.WorkerCount {
 }
 
 extension ConfigDecoder {
-    /// Reads one file's keys into the draft, early ones or the others. `given` spans all files.
-    func gateway(_ root: YAMLNode, into draft: inout GatewayDraft, early: Bool, given: inout [String: Place]) {
+    /// Reads one file's keys into the draft, early ones or the others. `given` spans all files. False: it is no map.
+    func gateway(_ root: YAMLNode, into draft: inout GatewayDraft, early: Bool, given: inout [String: Place]) -> Bool {
         guard case .mapping(let entries) = root.content else {
             if early { reportShape(root, expected: "a map with keys such as `listen` and `routes`") }
-            return
+            return false
         }
         for entry in entries {
             guard let name = entry.key.text, !name.hasPrefix("x-") else { continue }
@@ -119,5 +119,6 @@ extension ConfigDecoder {
             given[name] = Place(entry.key)
             key.read(&draft, entry.value, self)
         }
+        return true
     }
 }

@@ -27,7 +27,7 @@ struct ListenerDraft: ConfigSection {
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
-        guard reading.isEmpty("bind") else { return }
+        guard reading.isEmpty("bind"), !reading.hasUnknownKey else { return }
         decoder.report(
             at: reading.key("bind") ?? Place(location: reading.place.location), "the listener has no address",
             help: "bind: \"127.0.0.1:8080\"")

@@ -70,7 +70,7 @@ extension IPFilterConfig: ConfigSection {
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
-        guard reading.isEmpty("allow"), reading.isEmpty("deny") else { return }
+        guard reading.isEmpty("allow"), reading.isEmpty("deny"), !reading.hasUnknownKey else { return }
         decoder.report(
             at: Place(location: reading.place.location), "ip_filter needs `allow` or `deny`",
             help: "allow: [10.0.0.0/8]")
@@ -132,7 +132,7 @@ extension CORSConfig: ConfigSection {
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
-        if reading.isEmpty("origins") {
+        if reading.isEmpty("origins"), !reading.hasUnknownKey {
             decoder.report(
                 at: reading.key("origins") ?? Place(location: reading.place.location), "cors needs the key `origins`",
                 help: "origins: [https://app.example.com]")

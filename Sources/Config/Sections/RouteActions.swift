@@ -191,7 +191,7 @@ struct RewriteDraft: ConfigSection {
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
-        if reading.entries.count != 1 {
+        if reading.entries.count != 1, !reading.hasUnknownKey {
             decoder.report(
                 at: Place(location: reading.place.location),
                 "a rewrite has exactly one of `path`, `strip_prefix`, `add_prefix`")
@@ -269,7 +269,7 @@ struct ConditionDraft: ConfigSection {
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
-        guard reading.entries.count != 1 else { return }
+        guard reading.entries.count != 1, !reading.hasUnknownKey else { return }
         decoder.report(
             at: Place(location: reading.place.location), "a condition has exactly one of `present` and `regex`",
             help: "a value to compare with is written alone")
@@ -294,7 +294,9 @@ extension ConfigType where Value == [RouteConfig.NamedCondition] {
                 if case .mapping = entry.value.content {
                     guard let draft = section.read(entry.value, decoder) else { return nil }
                     if let present = draft.present { return .init(name: name, condition: .present(present)) }
-                    return draft.regex.map { .init(name: name, condition: .regex($0)) }
+                    return draft.regex.map {
+                        .init(name: name, condition: .regex($0), written: entry.value["regex"]?.text ?? "")
+                    }
                 }
                 if entry.value.isNull {
                     decoder.report(
@@ -302,7 +304,9 @@ extension ConfigType where Value == [RouteConfig.NamedCondition] {
                         help: "write { present: true } to ask for any value")
                     return nil
                 }
-                return decoder.text(entry.value).map { .init(name: name, condition: .equals($0.text)) }
+                return decoder.text(entry.value).map {
+                    .init(name: name, condition: .equals($0.text), written: $0.written)
+                }
             }
         }
     }

@@ -220,8 +220,12 @@ extension ConfigType where Value == Located<RouteConfig.Path> {
                 path.source = text.written
                 return Located(path, at: Place(node))
             } catch {
-                let place = text.isExpanded ? Place(node) : Place(node, offset: error.offset, width: error.width)
-                decoder.report(at: place, error.message, help: error.help)
+                if text.isExpanded {
+                    decoder.report(at: node, "\(text.shown): expected \(kind)")
+                } else {
+                    let place = Place(node, offset: error.offset, width: error.width)
+                    decoder.report(at: place, error.message, help: error.help)
+                }
                 return nil
             }
         }
@@ -234,7 +238,9 @@ extension ConfigType where Value == MiddlewareUse {
         let inline = ConfigType<MiddlewareDraft>.middleware
         return ConfigType<MiddlewareUse>(.either([name.shape, inline.shape])) { node, decoder in
             if case .mapping = node.content { return inline.read(node, decoder).map { .inline($0) } }
-            return name.read(node, decoder).map { .name(Located($0, at: Place(node))) }
+            return name.read(node, decoder).map {
+                .name(Located($0, at: Place(node), shown: ExpandedText.name(node)))
+            }
         }
     }
 }
@@ -264,7 +270,9 @@ extension ConfigType where Value == UpstreamUse {
                 if text.contains("${"), let expanded = decoder.text(node), expanded.text.contains(":") {
                     return url.read(node, decoder).map { .endpoints([$0], Place(node)) }
                 }
-                return name.read(node, decoder).map { .name(Located($0, at: Place(node))) }
+                return name.read(node, decoder).map {
+                    .name(Located($0, at: Place(node), shown: ExpandedText.name(node)))
+                }
             }
         }
     }

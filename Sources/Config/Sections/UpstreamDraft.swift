@@ -31,7 +31,7 @@ struct UpstreamDraft: ConfigSection {
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
         checkTwins(decoder)
-        guard reading.isEmpty("endpoints") else { return }
+        guard reading.isEmpty("endpoints"), !reading.hasUnknownKey else { return }
         decoder.report(
             at: reading.key("endpoints") ?? Place(location: reading.place.location), "the upstream has no endpoint",
             help: "endpoints: [http://127.0.0.1:9000]")

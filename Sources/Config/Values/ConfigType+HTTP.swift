@@ -6,7 +6,7 @@ extension ConfigType where Value == String {
     /// A method: an upper-case token.
     static var method: ConfigType<String> {
         text("a method such as GET") { text throws(TextFailure) in
-            guard text.utf8.allSatisfy(ByteClass.isToken) else {
+            guard text.utf8.allSatisfy({ ByteClass.isToken($0) && $0 != 0x7C }) else {
                 let parts = text.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "|" })
                 let help = parts.count > 1 ? "write a list: [\(parts.joined(separator: ", "))]" : nil
                 throw TextFailure("`\(text)` is no method", help: help)

@@ -12,10 +12,9 @@ extension ConfigType where Value == Variable {
             }
             guard let text = decoder.text(node) else { return nil }
             let name = text.text
-            guard !name.hasPrefix("{") else {
-                decoder.report(
-                    at: node, "a key takes the variable's bare name",
-                    help: "write \(name.filter { !"{}".contains($0) })")
+            guard !name.hasPrefix("{") || text.isExpanded else {
+                let bare = name.filter { !"{}".contains($0) }
+                decoder.report(at: node, "a key takes the variable's bare name", help: "write \(bare)")
                 return nil
             }
             do throws(TextFailure) {
@@ -23,7 +22,9 @@ extension ConfigType where Value == Variable {
                 if case .pathParameter(let parameter) = variable { decoder.useParameter(parameter, at: Place(node)) }
                 return variable
             } catch {
-                decoder.report(at: node, error.message ?? "", help: error.help)
+                decoder.report(
+                    at: node, text.isExpanded ? "\(text.shown) is no variable" : error.message ?? "",
+                    help: text.isExpanded ? nil : error.help)
                 return nil
             }
         }
@@ -103,7 +104,7 @@ private struct TemplateReader {
             flush()
             segments.append(.variable(variable))
         } catch {
-            fail(offset, width, error.message ?? "", error.help ?? "write {{ for a brace itself", decoder)
+            fail(offset, width, error.message ?? "", error.help, decoder)
         }
     }
 

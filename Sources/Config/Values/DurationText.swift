@@ -42,10 +42,8 @@ enum DurationText {
         if !compact.isEmpty, compact.allSatisfy({ $0.isASCII && $0.isNumber }) {
             return TextFailure("`\(text)` has no unit", help: "write \(compact)s for seconds, or \(compact)ms")
         }
-        if let dot = compact.firstIndex(of: "."), compact.hasSuffix("s") || compact.hasSuffix("m") {
-            let whole = compact[..<dot]
-            return TextFailure(
-                "`\(text)` has a fraction", help: "combine units instead, such as \(whole.isEmpty ? "0" : whole)s500ms")
+        if compact.contains("."), compact.contains(where: { $0.isNumber }) {
+            return TextFailure("`\(text)` has a fraction", help: "combine units instead: 1m30s, 1s500ms")
         }
         if compact.hasPrefix("-") { return TextFailure("`\(text)` is negative") }
         return TextFailure(

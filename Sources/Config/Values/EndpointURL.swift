@@ -33,11 +33,13 @@ struct EndpointURL: Sendable, Equatable {
     private static func named(_ rest: String, whole: String) throws(TextFailure) -> EndpointURL {
         if rest.contains("@") {
             throw TextFailure(
-                "a URL with a user name is not accepted", help: "set an Authorization header with `headers`")
+                "a URL with a user name is not accepted", help: "set an Authorization header with `headers`",
+                isSecret: true)
         }
         let bytes = Array(rest.utf8)
         guard let authority = Authority(bytes.span) else {
-            let help = rest.hasPrefix(":") ? "write http://127.0.0.1\(rest)" : nil
+            var help = rest.hasPrefix(":") ? "write http://127.0.0.1\(rest)" : nil
+            if !rest.utf8.allSatisfy({ $0 < 0x80 }) { help = "write the name in its xn--… form" }
             throw TextFailure("`\(whole)` has no valid host and port", help: help)
         }
         let port = authority.port ?? 80
@@ -84,6 +86,11 @@ enum BindText {
             return .systemd(name)
         }
         if text.hasPrefix("unix:") { return .unix(path: try unixPath(text), mode: nil, owner: nil) }
+        if let scheme = text.firstRange(of: "://") {
+            throw TextFailure(
+                "expected an address such as 127.0.0.1:8080, found `\(text)`",
+                help: "write it without `\(text[..<scheme.upperBound])`")
+        }
         do throws(SocketAddress.ParseError) {
             return .address(try SocketAddress(parsing: text))
         } catch {
@@ -129,10 +136,6 @@ enum BindText {
         case .pathTooLong:
             return TextFailure("`\(text)`: a socket's path has at most \(SocketAddress.unixPathLimit) bytes")
         case .notAnAddress:
-            if text.contains("://") {
-                return TextFailure(
-                    expected, help: "write the address alone, without `\(text.prefix(while: { $0 != "/" }))//`")
-            }
             if let colon = text.lastIndex(of: ":"), text[..<colon] == "localhost" {
                 return TextFailure(expected, help: "write 127.0.0.1\(text[colon...])")
             }

@@ -104,7 +104,7 @@ struct PathText {
         }
         guard isSound, !name.isEmpty else {
             throw failure(
-                from: start, "`\(name)` is no name of a parameter",
+                from: start, name.isEmpty ? "a parameter needs a name" : "`\(name)` is no name of a parameter",
                 help: "names have letters, digits, `_` and `-`: {id}, {id:[0-9]+}, {rest...}")
         }
         guard !names.contains(name) else {

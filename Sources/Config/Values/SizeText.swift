@@ -21,7 +21,8 @@ enum SizeText {
 
     private static func failure(_ text: String, _ digits: String, _ letters: String) -> TextFailure {
         if letters.isEmpty {
-            return TextFailure("`\(text)` has no unit", help: "write \(digits)B for bytes, or \(digits)KiB")
+            let inBytes = DecimalNumber.parse(digits).map(write) ?? "\(digits)B"
+            return TextFailure("`\(text)` has no unit", help: "write \(inBytes) if that is bytes, or \(digits)KiB")
         }
         if let first = letters.first?.uppercased(), "KMGT".contains(first), letters.count <= 3 {
             return TextFailure(
