@@ -14,7 +14,9 @@ package enum PasswordHash {
         }
         guard let method = prefix(of: hash) else { return nil }
         // SAFETY: the string is NUL-terminated for the call; the function only reads it.
-        guard unsafe crypt_checksalt(hash) == CRYPT_SALT_OK else { return nil }
+        let salt = unsafe crypt_checksalt(hash)
+        // SHA-256-crypt counts as legacy, since new hashes should use a better method.
+        guard salt == CRYPT_SALT_OK || salt == CRYPT_SALT_METHOD_LEGACY else { return nil }
         return method
     }
 
