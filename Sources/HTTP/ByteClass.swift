@@ -1,9 +1,10 @@
 /// Classes of bytes in HTTP grammar, by table.
+@usableFromInline
 package enum ByteClass {
     private static let token: UInt8 = 1
     private static let value: UInt8 = 2
     private static let target: UInt8 = 4
-    private static let digit: UInt8 = 8
+    private static let plainName: UInt8 = 8
     private static let hex: UInt8 = 16
     private static let unreserved: UInt8 = 32
     private static let host: UInt8 = 64
@@ -18,8 +19,9 @@ package enum ByteClass {
     /// Bytes of a request target that we accept: pchar, `/`, `?`, `%` and nothing of `security` table 0.3.
     @inline(__always)
     package static func isTarget(_ byte: UInt8) -> Bool { table[Int(byte)] & target != 0 }
+    @inlinable
     @inline(__always)
-    package static func isDigit(_ byte: UInt8) -> Bool { table[Int(byte)] & digit != 0 }
+    package static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
     @inline(__always)
     package static func isHexDigit(_ byte: UInt8) -> Bool { table[Int(byte)] & hex != 0 }
     /// Bytes of a request target that mean nothing to its parser: those of `isTarget` without `?` and `%`.
@@ -28,11 +30,45 @@ package enum ByteClass {
     /// unreserved (RFC 3986 section 2.3).
     @inline(__always)
     package static func isUnreserved(_ byte: UInt8) -> Bool { table[Int(byte)] & unreserved != 0 }
-    /// Bytes of a registered name: unreserved, sub-delims and `%`, without the comma.
+    /// Bytes of a registered name: unreserved and sub-delims without the comma.
     @inline(__always)
     package static func isHost(_ byte: UInt8) -> Bool { table[Int(byte)] & host != 0 }
 
+    /// Offset of the first byte that is no `isPlainTarget`; the count when all are.
+    package static func plainTargetEnd(_ bytes: Span<UInt8>) -> Int { end(bytes, of: plainTarget) }
+
+    /// Offset of the first byte that is no `isHost`; the count when all are.
+    package static func plainHostEnd(_ bytes: Span<UInt8>) -> Int { end(bytes, of: host) }
+
+    /// Offset of the first byte that is no `isToken`, or is `_` or `.`; the count when there is none.
+    package static func plainNameEnd(_ bytes: Span<UInt8>) -> Int { end(bytes, of: plainName) }
+
+    /// Looks at eight bytes at once: their classes are and-ed. What is left over is looked at together with the bytes
+    /// before it; only where a byte is of another class are single bytes searched.
+    @inline(__always)
+    private static func end(_ bytes: Span<UInt8>, of byteClass: UInt8) -> Int {
+        var rest = bytes
+        if rest.count >= 8 {
+            while rest.count >= 8 {
+                if common(rest) & byteClass == 0 { break }
+                rest = rest.extracting(droppingFirst: 8)
+            }
+            if rest.count < 8 && common(bytes.extracting(last: 8)) & byteClass != 0 { return bytes.count }
+        }
+        var offset = 0
+        while offset < rest.count && table[Int(rest[offset])] & byteClass != 0 { offset &+= 1 }
+        return bytes.count &- rest.count &+ offset
+    }
+
+    /// The classes that the first eight bytes have in common; there must be eight.
+    @inline(__always)
+    private static func common(_ bytes: Span<UInt8>) -> UInt8 {
+        table[Int(bytes[0])] & table[Int(bytes[1])] & table[Int(bytes[2])] & table[Int(bytes[3])]
+            & table[Int(bytes[4])] & table[Int(bytes[5])] & table[Int(bytes[6])] & table[Int(bytes[7])]
+    }
+
     /// Value of a hexadecimal digit, nil for another byte.
+    @inlinable
     @inline(__always)
     package static func hexValue(_ byte: UInt8) -> UInt8? {
         switch byte {
@@ -44,6 +80,7 @@ package enum ByteClass {
     }
 
     /// ASCII lower case of one byte; other bytes stay.
+    @inlinable
     @inline(__always)
     package static func lowercased(_ byte: UInt8) -> UInt8 {
         byte &- 0x41 < 26 ? byte | 0x20 : byte
@@ -68,12 +105,12 @@ package enum ByteClass {
     private static let table: InlineArray<256, UInt8> = [
         0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,  // 0x00
         0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,  // 0x10
-        0x02, 0xC7, 0x02, 0x03, 0xC7, 0x47, 0xC7, 0xC7, 0xC6, 0xC6, 0xC7, 0xC7, 0x86, 0xE7, 0xE7, 0x86,  // 0x20
+        0x02, 0xCF, 0x02, 0x0B, 0xCF, 0x0F, 0xCF, 0xCF, 0xC6, 0xC6, 0xCF, 0xCF, 0x86, 0xEF, 0xE7, 0x86,  // 0x20
         0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x86, 0xC6, 0x02, 0xC6, 0x02, 0x06,  // 0x30
-        0x86, 0xF7, 0xF7, 0xF7, 0xF7, 0xF7, 0xF7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7,  // 0x40
-        0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0x86, 0x02, 0x86, 0x03, 0xE7,  // 0x50
-        0x03, 0xF7, 0xF7, 0xF7, 0xF7, 0xF7, 0xF7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7,  // 0x60
-        0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0xE7, 0x02, 0x03, 0x02, 0xE7, 0x00,  // 0x70
+        0x86, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF,  // 0x40
+        0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0x86, 0x02, 0x86, 0x0B, 0xE7,  // 0x50
+        0x0B, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF,  // 0x60
+        0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0xEF, 0x02, 0x0B, 0x02, 0xEF, 0x00,  // 0x70
         0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02,  // 0x80
         0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02,  // 0x90
         0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02,  // 0xA0

@@ -30,34 +30,48 @@ package enum ByteScan {
         below(word ^ (lows &* byte), 1)
     }
 
+    /// Marks the bytes of `word` that are below `bound` (at most 128) or DEL. The first mark may be wrong when a byte
+    /// 0xFF stands before it, those above it always: a marked byte has to be looked at.
+    @inlinable
+    @inline(__always)
+    static func belowOrDEL(_ word: UInt64, _ bound: UInt64) -> UInt64 {
+        ((word &- lows &* bound) | (word &+ lows)) & ~word & highs
+    }
+
     /// Offset of the first byte that a field value must not have (RFC 9110 section 5.5): a control character other
     /// than HTAB. The count when there is none.
     @inlinable
+    @inline(__always)
     package static func fieldValueEnd(_ bytes: Span<UInt8>) -> Int {
         var rest = bytes
         while rest.count >= 8 {
             let word = word(rest)
-            let marks = (below(word, 0x20) | equal(word, 0x7F)) & highs
+            let marks = belowOrDEL(word, 0x20)
             if marks == 0 {
                 rest = rest.extracting(droppingFirst: 8)
                 continue
             }
             let offset = marks.trailingZeroBitCount &>> 3
             let byte = UInt8(truncatingIfNeeded: word &>> UInt64(marks.trailingZeroBitCount &- 7))
-            if byte != 0x09 { return bytes.count &- rest.count &+ offset }
+            if isControl(byte) { return bytes.count &- rest.count &+ offset }
             rest = rest.extracting(droppingFirst: offset &+ 1)
         }
-        while rest.count > 0 {
-            let byte = rest[0]
-            if (byte < 0x20 && byte != 0x09) || byte == 0x7F { break }
-            rest = rest.extracting(droppingFirst: 1)
-        }
-        return bytes.count &- rest.count
+        var offset = 0
+        while offset < rest.count && !isControl(rest[offset]) { offset &+= 1 }
+        return bytes.count &- rest.count &+ offset
+    }
+
+    /// A control character other than HTAB.
+    @inlinable
+    @inline(__always)
+    static func isControl(_ byte: UInt8) -> Bool {
+        (byte < 0x20 && byte != 0x09) || byte == 0x7F
     }
 
     /// Offset of the first byte that ends a field name for certain: the colon, or a control character, SP, DEL or
     /// a byte above. What is before it may still be no token.
     @inlinable
+    @inline(__always)
     package static func fieldNameEnd(_ bytes: Span<UInt8>) -> Int {
         var rest = bytes
         while rest.count >= 8 {
@@ -80,22 +94,15 @@ package enum ByteScan {
     package static func isVisible(_ bytes: Span<UInt8>) -> Bool {
         var rest = bytes
         while rest.count >= 8 {
-            let word = word(rest)
-            if (below(word, 0x21) | equal(word, 0x7F)) & highs != 0 { return false }
+            if belowOrDEL(word(rest), 0x21) != 0 { break }
             rest = rest.extracting(droppingFirst: 8)
         }
-        while rest.count > 0 {
-            if rest[0] <= 0x20 || rest[0] == 0x7F { return false }
-            rest = rest.extracting(droppingFirst: 1)
+        var offset = 0
+        while offset < rest.count {
+            if rest[offset] <= 0x20 || rest[offset] == 0x7F { return false }
+            offset &+= 1
         }
         return true
-    }
-
-    /// Offset of the first byte that no request target has, or that its parser has to look at: `?` and `%`.
-    package static func plainTargetEnd(_ bytes: Span<UInt8>) -> Int {
-        var offset = 0
-        while offset < bytes.count && ByteClass.isPlainTarget(bytes[offset]) { offset &+= 1 }
-        return offset
     }
 
     /// What a run of bytes is as a field name.
@@ -109,14 +116,11 @@ package enum ByteScan {
 
     /// Whether a run of bytes is a token (RFC 9110 section 5.6.2).
     package static func nameKind(_ bytes: Span<UInt8>) -> NameKind {
-        var isAmbiguous = false
-        for offset in 0..<bytes.count {
-            let byte = bytes[offset]
-            if !ByteClass.isToken(byte) { return .notToken }
-            if byte == 0x5F || byte == 0x2E { isAmbiguous = true }
-        }
         if bytes.count == 0 { return .notToken }
-        return isAmbiguous ? .ambiguous : .token
+        let plain = ByteClass.plainNameEnd(bytes)
+        if plain == bytes.count { return .token }
+        for offset in plain..<bytes.count where !ByteClass.isToken(bytes[offset]) { return .notToken }
+        return .ambiguous
     }
 
     /// Whether a run of bytes is a token (RFC 9110 section 5.6.2).

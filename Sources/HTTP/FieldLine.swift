@@ -8,11 +8,15 @@ package struct FieldLine: Sendable {
     /// Not forwarded: hop-by-hop, named by `Connection`, replaced by us or removed by a policy.
     @usableFromInline package var isRemoved: Bool
 
+    /// The line stands in the head exactly as it is written: `Name: value CRLF`.
+    @usableFromInline package var isNormal: Bool
+
     @inlinable
     package init(name: ByteRange, value: ByteRange, known: KnownField) {
         self.name = name
         self.value = value
         self.known = known
         isRemoved = false
+        isNormal = false
     }
 }

@@ -8,32 +8,27 @@ extension KnownField {
     /// `name` must be a token (RFC 9110 section 5.6.2): folding the case by setting bit 5 would take a control
     /// character for `-` or a digit.
     package static func recognise(_ name: Span<UInt8>) -> KnownField {
-        recognise(name, at: 0, count: name.count)
+        recognise(name, count: name.count)
     }
 
-    /// The same for the `count` bytes at `start` of a longer run; faster, because whole words can be loaded.
-    package static func recognise(_ bytes: Span<UInt8>, at start: Int, count: Int) -> KnownField {
-        let name = bytes.extracting(droppingFirst: start)
-        guard count > 0, count <= name.count else { return .other }
-        if count < 8 {
-            var word: UInt64 = 0
-            if name.count >= 8 {
-                word = (ByteScan.word(name) | caseBits) & (~0 >> UInt64(64 &- 8 &* count))
-            } else {
-                for index in 0..<count { word |= UInt64(name[index] | 0x20) << UInt64(8 &* index) }
-            }
-            return short(word)
-        }
-        let first = ByteScan.word(name) | caseBits
+    /// The same for the first `count` bytes of a longer run; faster, because whole words can be loaded.
+    package static func recognise(_ bytes: Span<UInt8>, count: Int) -> KnownField {
+        guard count >= 8, bytes.count >= count else { return count > 0 ? recogniseShort(bytes, count) : .other }
+        let first = ByteScan.word(bytes) | caseBits
         if count == 8 { return short(first) }
-        let last = ByteScan.word(name.extracting(droppingFirst: count &- 8)) | caseBits
-        let field: KnownField
-        if count <= 16 {
-            field = medium(count, first, last)
-        } else {
-            field = long(count, first, ByteScan.word(name.extracting(droppingFirst: 8)) | caseBits, last, name)
+        let last = ByteScan.word(bytes.extracting(droppingFirst: count &- 8)) | caseBits
+        let field = count <= 16 ? medium(count, first, last) : long(count, first, last, bytes)
+        return field == .other ? family(first, count, bytes) : field
+    }
+
+    @inline(__always)
+    private static func recogniseShort(_ bytes: Span<UInt8>, _ count: Int) -> KnownField {
+        if bytes.count >= 8 {
+            return short((ByteScan.word(bytes) | caseBits) & (~0 >> UInt64(64 &- 8 &* count)))
         }
-        return field == .other && count > 8 ? family(first, count, name) : field
+        var word: UInt64 = 0
+        for index in 0..<min(count, bytes.count) { word |= UInt64(bytes[index] | 0x20) << UInt64(8 &* index) }
+        return short(word)
     }
 
     private static var caseBits: UInt64 { 0x2020_2020_2020_2020 }
@@ -104,8 +99,9 @@ extension KnownField {
 
     /// Longer names by their first, second and last eight bytes; what lies between is compared where it is left.
     private static func long(
-        _ count: Int, _ first: UInt64, _ second: UInt64, _ last: UInt64, _ name: Span<UInt8>
+        _ count: Int, _ first: UInt64, _ last: UInt64, _ name: Span<UInt8>
     ) -> KnownField {
+        let second = ByteScan.word(name.extracting(droppingFirst: 8)) | caseBits
         switch count {
         case 17:
             if first == 0x7362_6577_2D63_6573 && second == 0x656B_2D74_656B_636F && last == 0x7965_6B2D_7465_6B63 {

@@ -20,10 +20,27 @@ struct ConnectionOptions {
 
     /// Reads one line's value. False when an element is no token or there are too many of them.
     mutating func note(_ value: Span<UInt8>) -> Bool {
+        // Nearly every line is one of two words.
+        switch PackedToken(value) {
+        case .keepAlive:
+            known.insert(.keepAlive)
+            return countElement()
+        case .close:
+            known.insert(.close)
+            return countElement()
+        default: return noteList(value)
+        }
+    }
+
+    private mutating func countElement() -> Bool {
+        elementCount &+= 1
+        return elementCount <= RequestLimits.listElements
+    }
+
+    private mutating func noteList(_ value: Span<UInt8>) -> Bool {
         var elements = ListElements()
         while let range = elements.next(value) {
-            elementCount &+= 1
-            if elementCount > RequestLimits.listElements { return false }
+            if !countElement() { return false }
             if range.isEmpty { continue }
             let element = value.extracting(range)
             switch PackedToken(element) {

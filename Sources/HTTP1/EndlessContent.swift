@@ -6,9 +6,6 @@ enum EndlessContent {
     private static let eventStream: InlineArray<17, UInt8> = [
         0x74, 0x65, 0x78, 0x74, 0x2F, 0x65, 0x76, 0x65, 0x6E, 0x74, 0x2D, 0x73, 0x74, 0x72, 0x65, 0x61, 0x6D,
     ]
-    private static let grpc: InlineArray<16, UInt8> = [
-        0x61, 0x70, 0x70, 0x6C, 0x69, 0x63, 0x61, 0x74, 0x69, 0x6F, 0x6E, 0x2F, 0x67, 0x72, 0x70, 0x63,
-    ]
     private static let mixedReplace: InlineArray<25, UInt8> = [
         0x6D, 0x75, 0x6C, 0x74, 0x69, 0x70, 0x61, 0x72, 0x74, 0x2F, 0x78, 0x2D, 0x6D, 0x69, 0x78, 0x65, 0x64, 0x2D,
         0x72, 0x65, 0x70, 0x6C, 0x61, 0x63, 0x65,
@@ -25,14 +22,14 @@ enum EndlessContent {
         while end < value.count && value[end] != 0x3B && value[end] != 0x20 && value[end] != 0x09 { end &+= 1 }
         let type = value.extracting(first: end)
         switch end {
-        case 16: return ByteClass.equalsIgnoringCase(type, grpc.span)
-        case 17: return ByteClass.equalsIgnoringCase(type, eventStream.span)
+        case ..<16: return false
+        case 17 where ByteClass.equalsIgnoringCase(type, eventStream.span): return true
         case 20 where ByteClass.equalsIgnoringCase(type, ndjson.span): return true
         case 25 where ByteClass.equalsIgnoringCase(type, mixedReplace.span): return true
         default:
-            // application/grpc+proto, application/grpc-web.
-            guard end > 16, type[16] == 0x2B || type[16] == 0x2D else { return false }
-            return ByteClass.equalsIgnoringCase(type.extracting(first: 16), grpc.span)
+            // application/grpc, application/grpc+proto, application/grpc-web.
+            guard end == 16 || type[16] == 0x2B || type[16] == 0x2D else { return false }
+            return PackedToken(type.extracting(first: 16)) == .grpc
         }
     }
 }

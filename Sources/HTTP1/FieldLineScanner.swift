@@ -20,20 +20,19 @@ enum FieldLineScanner {
     @inline(__always)
     static func scan(_ bytes: Span<UInt8>, _ cursor: inout Int, limit: Int, into line: inout FieldLine) -> Outcome {
         let start = cursor
-        let count = bytes.count
-        guard start < count else { return .incomplete }
-        if bytes[start] == 0x0D {
-            guard start &+ 1 < count else { return .incomplete }
-            guard bytes[start &+ 1] == 0x0A else { return .invalid }
-            cursor = start &+ 2
-            return .end
-        }
         let rest = bytes.extracting(droppingFirst: start)
+        guard rest.count >= 2 else {
+            return rest.count == 1 && rest[0] != 0x0D ? brokenName(rest, 1, limit) : .incomplete
+        }
+        if rest[0] == 0x0D {
+            cursor = start &+ 2
+            return rest[1] == 0x0A ? .end : .invalid
+        }
         let nameCount = ByteScan.fieldNameEnd(rest)
-        guard nameCount < rest.count, nameCount <= limit, rest[nameCount] == 0x3A, nameCount > 0 else {
+        guard nameCount &+ 1 < rest.count, nameCount <= limit, rest[nameCount] == 0x3A, nameCount > 0 else {
             return brokenName(rest, nameCount, limit)
         }
-        let known = KnownField.recognise(bytes, at: start, count: nameCount)
+        let known = KnownField.recognise(rest, count: nameCount)
         var isAmbiguous = false
         if known == .other {
             switch ByteScan.nameKind(rest.extracting(first: nameCount)) {
@@ -42,20 +41,30 @@ enum FieldLineScanner {
             case .ambiguous: isAmbiguous = true
             }
         }
-        var value = nameCount &+ 1
-        while value < rest.count && (rest[value] == 0x20 || rest[value] == 0x09) { value &+= 1 }
-        var end = value &+ ByteScan.fieldValueEnd(rest.extracting(droppingFirst: value))
-        if end > limit { return .tooLong }
-        guard end &+ 1 < rest.count else {
-            return end < rest.count && rest[end] != 0x0D ? .invalid : .incomplete
+        // Nearly always exactly one SP stands before the value.
+        var isNormal = rest[nameCount &+ 1] == 0x20
+        var value = rest.extracting(droppingFirst: isNormal ? nameCount &+ 2 : nameCount &+ 1)
+        while value.count > 0 && (value[0] == 0x20 || value[0] == 0x09) {
+            value = value.extracting(droppingFirst: 1)
+            isNormal = false
         }
-        guard rest[end] == 0x0D, rest[end &+ 1] == 0x0A else { return .invalid }
-        cursor = start &+ end &+ 2
-        while end > value && (rest[end &- 1] == 0x20 || rest[end &- 1] == 0x09) { end &-= 1 }
-        line = FieldLine(
-            name: ByteRange(start: start, count: nameCount),
-            value: ByteRange(start: start &+ value, count: end &- value), known: known)
+        let valueStart = rest.count &- value.count
+        var count = ByteScan.fieldValueEnd(value)
+        if valueStart &+ count > limit { return .tooLong }
+        guard count &+ 1 < value.count else {
+            return count < value.count && value[count] != 0x0D ? .invalid : .incomplete
+        }
+        guard value[count] == 0x0D, value[count &+ 1] == 0x0A else { return .invalid }
+        cursor = start &+ valueStart &+ count &+ 2
+        while count > 0 && (value[count &- 1] == 0x20 || value[count &- 1] == 0x09) {
+            count &-= 1
+            isNormal = false
+        }
+        line.name = ByteRange(start: start, count: nameCount)
+        line.value = ByteRange(start: start &+ valueStart, count: count)
+        line.known = known
         line.isRemoved = isAmbiguous
+        line.isNormal = isNormal
         return .line
     }
 
@@ -65,6 +74,7 @@ enum FieldLineScanner {
         let checked = min(nameCount, limit)
         if checked > 0 && !ByteScan.isToken(rest.extracting(first: checked)) { return .invalid }
         if nameCount > limit { return .tooLong }
-        return nameCount == rest.count ? .incomplete : .invalid
+        if nameCount == rest.count { return .incomplete }
+        return nameCount > 0 && rest[nameCount] == 0x3A ? .incomplete : .invalid
     }
 }

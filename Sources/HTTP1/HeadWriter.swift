@@ -18,37 +18,41 @@ enum HeadWriter {
         for index in 0..<fields.count {
             let line = fields[index]
             if line.isRemoved { continue }
-            let start = line.name.lower
-            let end = line.value.upper
-            if line.value.lower == line.name.upper &+ 2 && bytes[line.name.upper &+ 1] == 0x20 && bytes[end] == 0x0D {
+            if line.isNormal {
+                let start = line.name.lower
                 if start != runEnd {
-                    buffer.append(bytes.extracting(runStart..<runEnd))
+                    if runEnd > runStart { buffer.append(bytes.extracting(runStart..<runEnd)) }
                     runStart = start
                 }
-                runEnd = end &+ 2
+                runEnd = line.value.upper &+ 2
             } else {
-                buffer.append(bytes.extracting(runStart..<runEnd))
+                if runEnd > runStart { buffer.append(bytes.extracting(runStart..<runEnd)) }
                 runStart = 0
                 runEnd = 0
                 buffer.append(bytes.extracting(line.name.range))
                 buffer.append(": ")
                 buffer.append(bytes.extracting(line.value.range))
-                buffer.append("\r\n")
+                appendLineEnd(to: &buffer)
             }
         }
-        buffer.append(bytes.extracting(runStart..<runEnd))
+        if runEnd > runStart { buffer.append(bytes.extracting(runStart..<runEnd)) }
     }
 
-    /// Whether added lines have no NUL and no CR or LF but in pairs: a last check, the names and values were
-    /// checked when they were added.
+    /// Two bytes are cheaper than a copy of two bytes.
+    @inline(__always)
+    static func appendLineEnd(to buffer: inout Buffer) {
+        buffer.append(0x0D)
+        buffer.append(0x0A)
+    }
+
+    /// Whether added lines have no control characters but HTAB, and CR and LF only in pairs, the last bytes being one:
+    /// a last check, the names and values were checked when they were added.
     static func areSafe(_ additions: Span<UInt8>) -> Bool {
-        var index = 0
-        let count = additions.count
-        while index < count {
-            index &+= ByteScan.fieldValueEnd(additions.extracting(droppingFirst: index))
-            if index >= count { return false }
-            guard index &+ 1 < count, additions[index] == 0x0D, additions[index &+ 1] == 0x0A else { return false }
-            index &+= 2
+        var rest = additions
+        while rest.count > 0 {
+            rest = rest.extracting(droppingFirst: ByteScan.fieldValueEnd(rest))
+            guard rest.count >= 2, rest[0] == 0x0D, rest[1] == 0x0A else { return false }
+            rest = rest.extracting(droppingFirst: 2)
         }
         return true
     }
@@ -60,7 +64,7 @@ enum HeadWriter {
         case .length(let length):
             buffer.append("Content-Length: ")
             buffer.append(decimal: length)
-            buffer.append("\r\n")
+            appendLineEnd(to: &buffer)
         case .chunked:
             buffer.append("Transfer-Encoding: chunked\r\n")
         }

@@ -7,21 +7,27 @@ struct PackedToken: Equatable, Sendable {
     let count: Int
 
     /// Packs up to 16 bytes; of longer runs only the count.
+    ///
+    /// The bytes must be without control characters other than HTAB, as every validated value is: then setting bit 5
+    /// folds the case of letters and makes no other byte one that stands in a token below.
     init(_ bytes: Span<UInt8>) {
-        var words: (UInt64, UInt64) = (0, 0)
-        if bytes.count <= 16 {
-            for index in 0..<bytes.count {
-                let byte = UInt64(ByteClass.lowercased(bytes[index]))
-                if index < 8 {
-                    words.0 |= byte << UInt64(8 &* index)
-                } else {
-                    words.1 |= byte << UInt64(8 &* index &- 64)
-                }
-            }
-        }
-        low = words.0
-        high = words.1
+        let caseBits: UInt64 = 0x2020_2020_2020_2020
         count = bytes.count
+        if bytes.count >= 8 {
+            low = ByteScan.word(bytes) | caseBits
+            let behind = bytes.count &- 8
+            if behind == 0 || behind > 8 {
+                high = 0
+            } else {
+                let last = ByteScan.word(bytes.extracting(droppingFirst: behind)) | caseBits
+                high = last >> UInt64(64 &- 8 &* behind)
+            }
+        } else {
+            var word: UInt64 = 0
+            for index in 0..<bytes.count { word |= UInt64(bytes[index] | 0x20) << UInt64(8 &* index) }
+            low = word
+            high = 0
+        }
     }
 
     private init(low: UInt64, high: UInt64 = 0, count: Int) {
@@ -49,4 +55,5 @@ struct PackedToken: Equatable, Sendable {
     static var contentRange: PackedToken { PackedToken(low: 0x2D74_6E65_746E_6F63, high: 0x65_676E_6172, count: 13) }
     static var range: PackedToken { PackedToken(low: 0x65_676E_6172, count: 5) }
     static var pragma: PackedToken { PackedToken(low: 0x616D_6761_7270, count: 6) }
+    static var grpc: PackedToken { PackedToken(low: 0x7461_6369_6C70_7061, high: 0x6370_7267_2F6E_6F69, count: 16) }
 }

@@ -28,14 +28,13 @@ package enum RequestEncoder {
     ) throws(EncoderFailure) -> Bool {
         let needed = bytesNeeded(head: head, path: path, host: host, additions: additions)
         if needed > buffer.tailroom { return false }
-        guard framing != .untilClose else { throw .impossibleFraming }
+        if case .untilClose = framing { throw .impossibleFraming }
         guard ByteScan.isVisible(path), ByteScan.isVisible(host), HeadWriter.areSafe(additions) else {
             throw .unsafeBytes
         }
         appendRequestLine(to: &buffer, bytes, head, path)
-        buffer.append("Host: ")
         buffer.append(host)
-        buffer.append("\r\n")
+        HeadWriter.appendLineEnd(to: &buffer)
         HeadWriter.appendFields(head.fields, of: bytes, to: &buffer)
         if additions.count > 0 { buffer.append(additions) }
         HeadWriter.appendFraming(framing, to: &buffer)
@@ -45,10 +44,11 @@ package enum RequestEncoder {
         } else if acceptsTrailers {
             buffer.append("Connection: TE\r\nTE: trailers\r\n")
         }
-        buffer.append("\r\n")
+        HeadWriter.appendLineEnd(to: &buffer)
         return true
     }
 
+    /// Everything up to the value of Host.
     private static func appendRequestLine(
         to buffer: inout Buffer, _ bytes: Span<UInt8>, _ head: borrowing RequestHead, _ path: Span<UInt8>
     ) {
@@ -63,6 +63,6 @@ package enum RequestEncoder {
             buffer.append(0x3F)
             buffer.append(bytes.extracting(query.range))
         }
-        buffer.append(" HTTP/1.1\r\n")
+        buffer.append(" HTTP/1.1\r\nHost: ")
     }
 }

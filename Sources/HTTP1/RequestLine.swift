@@ -49,7 +49,7 @@ enum RequestLine {
         var end = 0
         var question = -1
         while true {
-            end &+= ByteScan.plainTargetEnd(rest.extracting(droppingFirst: end))
+            end &+= ByteClass.plainTargetEnd(rest.extracting(droppingFirst: end))
             if end > limit { throw RequestFailure(.uriTooLong) }
             guard end < rest.count else { return false }
             let byte = rest[end]

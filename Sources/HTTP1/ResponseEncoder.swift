@@ -23,8 +23,11 @@ package enum ResponseEncoder {
         framing: BodyFraming, connection: ConnectionOption, clientMinorVersion: UInt8, date: Span<UInt8>
     ) throws(EncoderFailure) -> Bool {
         if bytesNeeded(head: head, additions: additions) &+ date.count > buffer.tailroom { return false }
-        if framing == .chunked && clientMinorVersion == 0 { throw .impossibleFraming }
-        if framing == .untilClose && connection != .close { throw .impossibleFraming }
+        switch framing {
+        case .chunked where clientMinorVersion == 0: throw .impossibleFraming
+        case .untilClose where connection != .close: throw .impossibleFraming
+        case .none, .length, .chunked, .untilClose: break
+        }
         guard HeadWriter.areSafe(additions) else { throw .unsafeBytes }
         appendStatusLine(to: &buffer, bytes, head)
         HeadWriter.appendFields(head.fields, of: bytes, to: &buffer)
@@ -32,9 +35,9 @@ package enum ResponseEncoder {
         if !head.hasDate && date.count > 0 {
             buffer.append("Date: ")
             buffer.append(date)
-            buffer.append("\r\n")
+            HeadWriter.appendLineEnd(to: &buffer)
         }
-        if framing == .none, let length = head.declaredLength {
+        if case .none = framing, let length = head.declaredLength {
             HeadWriter.appendFraming(.length(length), to: &buffer)
         } else {
             HeadWriter.appendFraming(framing, to: &buffer)
@@ -44,7 +47,7 @@ package enum ResponseEncoder {
         case .close: buffer.append("Connection: close\r\n")
         case .upgrade: buffer.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
         }
-        buffer.append("\r\n")
+        HeadWriter.appendLineEnd(to: &buffer)
         return true
     }
 
@@ -56,7 +59,7 @@ package enum ResponseEncoder {
         if head.byteCount &+ head.fields.count &+ HeadWriter.fixedBytes > buffer.tailroom { return false }
         appendStatusLine(to: &buffer, bytes, head)
         HeadWriter.appendFields(head.fields, of: bytes, to: &buffer)
-        buffer.append("\r\n")
+        HeadWriter.appendLineEnd(to: &buffer)
         return true
     }
 
@@ -71,6 +74,6 @@ package enum ResponseEncoder {
             buffer.append(0x20)
         }
         buffer.append(bytes.extracting(head.reason.range))
-        buffer.append("\r\n")
+        HeadWriter.appendLineEnd(to: &buffer)
     }
 }

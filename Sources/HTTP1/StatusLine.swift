@@ -10,7 +10,9 @@ enum StatusLine {
         _ bytes: Span<UInt8>, _ cursor: inout Int, into head: inout ResponseHead
     ) throws(ResponseFailure) -> Bool {
         let rest = bytes.extracting(droppingFirst: cursor)
-        for index in 0..<min(rest.count, prefixCount) where !allows(rest[index], at: index) {
+        let isUsual = rest.count > prefixCount && ByteScan.word(rest) == HTTPVersion.oneOne
+        for index in (isUsual ? HTTPVersion.byteCount : 0)..<min(rest.count, prefixCount)
+        where !allows(rest[index], at: index) {
             throw ResponseFailure(.responseInvalid)
         }
         guard rest.count > prefixCount else { return false }

@@ -117,7 +117,7 @@ import Testing
             (.close, "close"), (.keepAlive, "keep-alive"), (.upgrade, "upgrade"), (.te, "te"), (.trailers, "trailers"),
             (.chunked, "chunked"), (.websocket, "websocket"), (.hundredContinue, "100-continue"), (.thirteen, "13"),
             (.http, "http://"), (.https, "https://"), (.timeout, "timeout"), (.contentEncoding, "content-encoding"),
-            (.contentRange, "content-range"), (.range, "range"), (.pragma, "pragma"),
+            (.contentRange, "content-range"), (.range, "range"), (.pragma, "pragma"), (.grpc, "application/grpc"),
         ]
         for (token, name) in tokens {
             #expect(PackedToken(Array(name.utf8).span) == token, "\(name)")

@@ -21,9 +21,24 @@ import Testing
             #expect(ByteClass.isHexDigit(byte) == (digit != nil), "\(byte)")
             #expect(ByteClass.hexValue(byte) == digit, "\(byte)")
             #expect(ByteClass.isUnreserved(byte) == (alphanumeric || Self.isAmong(byte, "-._~")), "\(byte)")
-            #expect(ByteClass.isHost(byte) == (alphanumeric || Self.isAmong(byte, "-._~!$&'()*+;=%")), "\(byte)")
+            #expect(ByteClass.isHost(byte) == (alphanumeric || Self.isAmong(byte, "-._~!$&'()*+;=")), "\(byte)")
             let lowercased = (0x41...0x5A).contains(byte) ? byte + 32 : byte
             #expect(ByteClass.lowercased(byte) == lowercased, "\(byte)")
+        }
+    }
+
+    @Test func `Searches agree with the classes of single bytes`() {
+        for count in [1, 7, 8, 9, 16, 21] {
+            for place in 0..<count {
+                for byte in UInt8.min...UInt8.max {
+                    var bytes = [UInt8](repeating: 0x61, count: count)
+                    bytes[place] = byte
+                    #expect(ByteClass.plainTargetEnd(bytes.span) == (ByteClass.isPlainTarget(byte) ? count : place))
+                    #expect(ByteClass.plainHostEnd(bytes.span) == (ByteClass.isHost(byte) ? count : place))
+                    let isPlainName = ByteClass.isToken(byte) && byte != 0x5F && byte != 0x2E
+                    #expect(ByteClass.plainNameEnd(bytes.span) == (isPlainName ? count : place))
+                }
+            }
         }
     }
 }

@@ -61,7 +61,7 @@ import Testing
             let name = bytes.firstIndex { $0 <= 0x20 || $0 == 0x3A || $0 >= 0x7F } ?? bytes.count
             #expect(ByteScan.fieldNameEnd(bytes.span) == name)
             let target = bytes.firstIndex { !ByteClass.isPlainTarget($0) } ?? bytes.count
-            #expect(ByteScan.plainTargetEnd(bytes.span) == target)
+            #expect(ByteClass.plainTargetEnd(bytes.span) == target)
         }
     }
 

@@ -18,8 +18,8 @@ import Testing
             for mask in 0..<256 {
                 let spelled = Self.flipped(name, mask)
                 #expect(KnownField.recognise(spelled.span) == field)
-                let line = Array("abc".utf8) + spelled + Array(": value\r\n".utf8)
-                #expect(KnownField.recognise(line.span, at: 3, count: spelled.count) == field)
+                let line = spelled + Array(": value\r\n".utf8)
+                #expect(KnownField.recognise(line.span, count: spelled.count) == field)
             }
         }
     }
