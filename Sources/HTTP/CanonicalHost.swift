@@ -47,28 +47,38 @@ package enum CanonicalHost {
         return String(decoding: span.indices.map { span[$0] }, as: UTF8.self)
     }
 
-    // a-z, 0-9, `-` and `_` as a bit set of the bytes below and from 64.
-    private static let plainBelow64: UInt64 = 0x03FF_2000_0000_0000
-    private static let plainFrom64: UInt64 = 0x07FF_FFFE_8000_0000
+    /// 0: a-z, 0-9, `-` and `_`; 1: the dot; 2: everything else. A literal, as in `ByteClass`.
+    private static let kinds: InlineArray<256, UInt8> = [
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0x00
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0x10
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 1, 2,  // 0x20
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2,  // 0x30
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0x40
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0,  // 0x50
+        2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  // 0x60
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2,  // 0x70
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0x80
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0x90
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xA0
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xB0
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xC0
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xD0
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xE0
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xF0
+    ]
 
     /// Where the host ends, if it is canonical as it stands and no port follows, or a port of digits.
     private static func endOfPlainName(_ authority: Span<UInt8>) -> Int? {
         let count = authority.count
         var index = 0
-        var isBehindDot = true
+        var previous: UInt8 = 1
         while index < count {
-            let byte = authority[index]
-            let set = byte < 64 ? plainBelow64 : plainFrom64
-            if byte < 128, (set >> UInt64(byte & 63)) & 1 == 1 {
-                isBehindDot = false
-            } else if byte == 0x2E, !isBehindDot {
-                isBehindDot = true
-            } else {
-                break
-            }
+            let kind = kinds[Int(authority[index])]
+            if kind &+ previous > 1 { break }
+            previous = kind
             index &+= 1
         }
-        guard !isBehindDot else { return nil }
+        guard previous == 0 else { return nil }
         if index == count { return index }
         // Four digits cannot be too large a number.
         let digits = count &- index &- 1

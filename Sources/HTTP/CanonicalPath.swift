@@ -63,29 +63,44 @@ package enum CanonicalPath {
     private static func isCanonical(_ raw: Span<UInt8>, rules: Rules) -> Bool {
         let count = raw.count
         var index = 0
+        var isBehindSlash = false
         while index < count {
             let byte = raw[index]
             index &+= 1
-            if isPlain(byte) { continue }
-            guard byte == 0x2F else { return false }
-            if index < count {
-                let next = raw[index]
-                if next == 0x2E || (next == 0x2F && rules.mergesSlashes) { return false }
+            let kind = kinds[Int(byte)]
+            if kind == 0 {
+                isBehindSlash = false
+                continue
             }
+            if kind == 2 || (isBehindSlash && (byte == 0x2E || rules.mergesSlashes)) { return false }
+            isBehindSlash = byte == 0x2F
         }
         return true
     }
 
-    // pchar (RFC 3986 section 3.3) and brackets without `%`, as a bit set of the bytes below and from 64.
-    private static let plainBelow64: UInt64 = 0x2FFF_7FD2_0000_0000
-    private static let plainFrom64: UInt64 = 0x47FF_FFFE_AFFF_FFFF
-
-    /// Whether the byte may stand in a path as it is; false for `/` and `%`.
+    /// Whether the byte may stand in a path as it is: pchar (RFC 3986 section 3.3) without `%`, and brackets; not `/`.
     @inline(__always)
-    fileprivate static func isPlain(_ byte: UInt8) -> Bool {
-        let set = byte < 64 ? plainBelow64 : plainFrom64
-        return byte < 128 && (set >> UInt64(byte & 63)) & 1 == 1
-    }
+    fileprivate static func isPlain(_ byte: UInt8) -> Bool { kinds[Int(byte)] == 0 || byte == 0x2E }
+
+    /// 0: stands for itself; 1: `.` and `/`; 2: decoded or refused. A literal, as in `ByteClass`.
+    private static let kinds: InlineArray<256, UInt8> = [
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0x00
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0x10
+        2, 0, 2, 2, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1,  // 0x20
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 2,  // 0x30
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  // 0x40
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 0,  // 0x50
+        2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  // 0x60
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 0, 2,  // 0x70
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0x80
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0x90
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xA0
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xB0
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xC0
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xD0
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xE0
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,  // 0xF0
+    ]
 }
 
 /// The slow way, byte by byte.

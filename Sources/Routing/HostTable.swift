@@ -1,7 +1,6 @@
 import Config
 
-/// Host patterns to tries: exact names and wildcards in one hash table over the bytes from the right, so that all suffixes
-/// of a host are hashed in one pass.
+/// Host patterns to tries: exact names and wildcards in one hash table.
 struct HostTable: Sendable {
     struct Entry: Sendable {
         let hash: UInt64
@@ -25,22 +24,21 @@ struct HostTable: Sendable {
     private var slots: [Int32] = []
     private var shift: UInt64 = 63
     private var texts = ByteTable()
-    private var hasExact = false
-    private var hasWildcards = false
+    /// Bytes of the longest exact name and of the longest suffix of a wildcard; longer ones need no look-up.
+    private var longestExact = 0
+    private var longestWildcard = 0
 
     /// - Parameter roots: the trie of each pattern.
     init(_ roots: [(pattern: RouteConfig.HostPattern, root: Int32)]) {
         for (pattern, root) in roots {
-            let text: [UInt8]
-            let isWildcard: Bool
-            switch pattern {
-            case .exact(let name): (text, isWildcard) = (Array(name.utf8), false)
-            case .wildcard(let suffix): (text, isWildcard) = (Array(suffix.utf8), true)
+            let (text, isWildcard) = Self.text(of: pattern)
+            if isWildcard {
+                longestWildcard = max(longestWildcard, text.count)
+            } else {
+                longestExact = max(longestExact, text.count)
             }
-            var hash = TableHash.seed
-            for byte in text.reversed() { hash = TableHash.add(byte, to: hash) }
+            let hash = WordHash(text.span).value
             entries.append(Entry(hash: hash, text: texts.append(text), isWildcard: isWildcard, root: root))
-            if isWildcard { hasWildcards = true } else { hasExact = true }
         }
         fillSlots()
         for index in entries.indices where entries[index].isWildcard {
@@ -50,11 +48,18 @@ struct HostTable: Sendable {
         }
     }
 
+    private static func text(of pattern: RouteConfig.HostPattern) -> (text: [UInt8], isWildcard: Bool) {
+        switch pattern {
+        case .exact(let name): (Array(name.utf8), false)
+        case .wildcard(let suffix): (Array(suffix.utf8), true)
+        }
+    }
+
     private mutating func fillSlots() {
-        shift = TableHash.shift(count: entries.count)
+        shift = WordHash.shift(count: entries.count)
         slots = Array(repeating: -1, count: 1 << (64 - shift))
         for (index, entry) in entries.enumerated() {
-            var slot = TableHash.slot(entry.hash, shift: shift)
+            var slot = Self.slot(entry.hash, shift)
             while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
             slots[slot] = Int32(index)
         }
@@ -64,35 +69,40 @@ struct HostTable: Sendable {
     @inline(__always)
     func find(_ host: Span<UInt8>) -> Found {
         var found = Found()
-        guard hasExact || hasWildcards else { return found }
-        var hash = TableHash.seed
-        var index = host.count
-        while index > 0 {
-            index &-= 1
-            let byte = host[index]
-            if byte == 0x2E, hasWildcards, index > 0 {
-                let entry = entry(hash, host, index &+ 1, isWildcard: true)
-                if entry >= 0 { found.wildcard = entry }
-            }
-            hash = TableHash.add(byte, to: hash)
-        }
-        if hasExact {
-            let entry = entry(hash, host, 0, isWildcard: false)
+        let count = host.count
+        if count > 0, count <= longestExact {
+            let entry = entry(host, isWildcard: false)
             if entry >= 0 { found.exactRoot = entries[Int(entry)].root }
         }
+        if longestWildcard > 0 { found.wildcard = wildcard(host) }
         return found
     }
 
-    private func entry(_ hash: UInt64, _ host: Span<UInt8>, _ start: Int, isWildcard: Bool) -> Int32 {
-        var slot = TableHash.slot(hash, shift: shift)
+    /// The longest suffix is looked up first.
+    private func wildcard(_ host: Span<UInt8>) -> Int32 {
+        var dot = max(1, host.count &- longestWildcard &- 1)
+        while dot < host.count {
+            if host[dot] == 0x2E {
+                let entry = entry(host.extracting(droppingFirst: dot &+ 1), isWildcard: true)
+                if entry >= 0 { return entry }
+            }
+            dot &+= 1
+        }
+        return -1
+    }
+
+    private func entry(_ text: Span<UInt8>, isWildcard: Bool) -> Int32 {
+        let hash = WordHash(text).value
+        var slot = Self.slot(hash, shift)
         while slots[slot] >= 0 {
             let index = slots[slot]
             let entry = entries[Int(index)]
-            if entry.hash == hash, entry.isWildcard == isWildcard, texts.equals(entry.text, host, start, host.count) {
-                return index
-            }
+            if entry.hash == hash, entry.isWildcard == isWildcard, texts.equals(entry.text, text) { return index }
             slot = (slot &+ 1) & (slots.count &- 1)
         }
         return -1
     }
+
+    @inline(__always)
+    private static func slot(_ hash: UInt64, _ shift: UInt64) -> Int { Int(truncatingIfNeeded: hash &>> shift) }
 }

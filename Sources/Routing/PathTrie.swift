@@ -19,6 +19,8 @@ struct PathTrie: Sendable {
         var exact = Places()
         var slash = Places()
         var tail = Places()
+
+        var hasChildren: Bool { hasLiterals || parameter >= 0 || constrained.count > 0 }
     }
 
     struct Constrained: Sendable {
@@ -32,6 +34,8 @@ struct PathTrie: Sendable {
         var parent: Int32 = -1
         var child: Int32 = -1
         var text = ByteTable.Run(start: 0, count: 0)
+        /// The first eight bytes of the text, as `ScannedSegment.first`.
+        var first: UInt64 = 0
     }
 
     /// A route at the end of a path.
@@ -55,35 +59,37 @@ struct PathTrie: Sendable {
     private var shift: UInt64 = 63
 
     /// Puts literal children into the table; called once, when all are known.
-    mutating func setEdges(_ list: [Edge]) {
-        shift = TableHash.shift(count: list.count)
+    mutating func setEdges(_ list: [(parent: Int32, child: Int32, text: [UInt8])]) {
+        shift = WordHash.shift(count: list.count)
         edges = Array(repeating: Edge(), count: 1 << (64 - shift))
-        for edge in list {
-            var hash = Self.seed(Int(edge.parent))
-            for at in 0..<Int(edge.text.count) {
-                hash = TableHash.add(texts.bytes[Int(edge.text.start) + at], to: hash)
-            }
-            var slot = TableHash.slot(hash, shift: shift)
+        for (parent, child, text) in list {
+            let scanned = ScannedSegment(text.span, from: 0)
+            var slot = slot(Int(parent), scanned.hash)
             while edges[slot].parent >= 0 { slot = (slot + 1) & (edges.count - 1) }
-            edges[slot] = edge
-            nodes[Int(edge.parent)].hasLiterals = true
+            edges[slot] = Edge(parent: parent, child: child, text: texts.append(text), first: scanned.first)
+            nodes[Int(parent)].hasLiterals = true
         }
     }
 
-    /// Where the hash of a segment begins for a child of `node`.
     @inline(__always)
-    static func seed(_ node: Int) -> UInt64 {
-        TableHash.seed ^ (UInt64(truncatingIfNeeded: node) &* 0xFF51_AFD7_ED55_8CCD)
+    private func slot(_ node: Int, _ hash: WordHash) -> Int {
+        var hash = hash
+        hash.add(UInt64(truncatingIfNeeded: node))
+        return hash.slot(shift: shift)
     }
 
-    /// The literal child for the segment from `start` to `end`, whose hash is given; -1 without.
+    /// The literal child for the segment from `start` on; -1 without.
     @inline(__always)
-    func literalChild(of node: Int, _ path: Span<UInt8>, _ start: Int, _ end: Int, hash: UInt64) -> Int32 {
-        var slot = TableHash.slot(hash, shift: shift)
+    func literalChild(of node: Int, _ path: Span<UInt8>, _ start: Int, _ segment: ScannedSegment) -> Int32 {
+        var slot = slot(node, segment.hash)
         while true {
             let edge = edges[slot]
             if edge.parent < 0 { return -1 }
-            if Int(edge.parent) == node, texts.equals(edge.text, path, start, end) { return edge.child }
+            if Int(edge.parent) == node, edge.first == segment.first,
+                texts.equals(edge.text, path.extracting(start..<segment.end), known: 8)
+            {
+                return edge.child
+            }
             slot = (slot &+ 1) & (edges.count &- 1)
         }
     }

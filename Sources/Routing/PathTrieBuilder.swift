@@ -101,11 +101,10 @@ struct PathTrieBuilder {
             node.tail = places(growing.tail)
             trie.nodes.append(node)
         }
-        var flat: [PathTrie.Edge] = []
-        for (key, child) in edges.sorted(by: { $0.value < $1.value }) {
-            flat.append(PathTrie.Edge(parent: key.parent, child: child, text: trie.texts.append(key.text.utf8)))
-        }
-        trie.setEdges(flat)
+        trie.setEdges(
+            edges.sorted { $0.value < $1.value }.map {
+                (parent: $0.key.parent, child: $0.value, text: Array($0.key.text.utf8))
+            })
         setBest(&trie)
         return (trie, patterns)
     }

@@ -86,22 +86,26 @@ extension Router {
             consider(node.tail, request, head, &search)
             return
         }
-        var hash = PathTrie.seed(place)
-        var end = start
-        while end < path.count, path[end] != 0x2F {
-            hash = TableHash.add(path[end], to: hash)
-            end &+= 1
-        }
         let node = trie.nodes[place]
+        if node.hasChildren { visitChildren(node, place, start, request, head, &search) }
+        consider(node.tail, request, head, &search)
+    }
+
+    @inline(__always)
+    private func visitChildren(
+        _ node: PathTrie.Node, _ place: Int, _ start: Int, _ request: borrowing RoutedRequest,
+        _ head: borrowing RequestHead, _ search: inout RouteSearch
+    ) {
+        let path = request.path
+        let segment = ScannedSegment(path, from: start)
+        let end = segment.end
         if node.hasLiterals {
-            let child = trie.literalChild(of: place, path, start, end, hash: hash)
+            let child = trie.literalChild(of: place, path, start, segment)
             if child >= 0 { visit(child, end &+ 1, request, head, &search) }
         }
-        if end > start {
-            if node.constrained.count > 0 { visitConstrained(node.constrained, start, end, request, head, &search) }
-            if node.parameter >= 0 { visit(node.parameter, end &+ 1, request, head, &search) }
-        }
-        consider(node.tail, request, head, &search)
+        guard end > start else { return }
+        if node.constrained.count > 0 { visitConstrained(node.constrained, start, end, request, head, &search) }
+        if node.parameter >= 0 { visit(node.parameter, end &+ 1, request, head, &search) }
     }
 
     /// Constrained children are of one rank: all that match are searched, and the order of what they find decides.
@@ -120,7 +124,15 @@ extension Router {
     }
 
     /// Takes the first candidate that matches by method and conditions, if it is better than what was found.
+    @inline(__always)
     private func consider(
+        _ places: PathTrie.Places, _ request: borrowing RoutedRequest, _ head: borrowing RequestHead,
+        _ search: inout RouteSearch
+    ) {
+        if places.count > 0 { considerEach(places, request, head, &search) }
+    }
+
+    private func considerEach(
         _ places: PathTrie.Places, _ request: borrowing RoutedRequest, _ head: borrowing RequestHead,
         _ search: inout RouteSearch
     ) {
@@ -160,7 +172,7 @@ extension Router {
     private func servesToken(_ candidate: PathTrie.Candidate, _ request: borrowing RoutedRequest) -> Bool {
         let first = Int(candidate.methodTokens.start)
         for index in first..<(first &+ Int(candidate.methodTokens.count))
-        where trie.texts.equals(trie.methodTokens[index], request.methodBytes, 0, request.methodBytes.count) {
+        where trie.texts.equals(trie.methodTokens[index], request.methodBytes) {
             return true
         }
         return false
