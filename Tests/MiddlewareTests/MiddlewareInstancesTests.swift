@@ -45,11 +45,11 @@ private final class Tagging: Middleware {
     @Test func `Kinds of others are made from their settings and kept until these change`() async throws {
         let made = Mutex(0)
         var kinds = MiddlewareKinds()
-        kinds.register("tag", keys: ["tag"]) { settings in
-            guard let tag = settings["tag"] else { throw InvalidSettings("`tag` is missing") }
+        kinds.register("tag", keys: [.text("tag")]) { settings in
+            guard let tag = settings.text("tag") else { throw InvalidSettings("`tag` is missing") }
             return Tagging(tag)
         }
-        #expect(kinds.keys == ["tag": ["tag"]])
+        #expect(kinds.customKinds.map(\.name) == ["tag"])
         kinds.register("counted") { _ in
             made.withLock { $0 += 1 }
             return Tagging("counted")
@@ -69,6 +69,20 @@ private final class Tagging: Middleware {
             problems([("t", .custom(kind: "tag", settings: [:]))], custom: kinds)
                 == ["middleware `t`: `tag` is missing"])
         #expect(problems([("t", .custom(kind: "none", settings: [:]))]) == ["unknown kind of middleware `none`"])
+    }
+
+    @Test func `Settings are what the section's keys say`() {
+        let keys: [MiddlewareKey] = [
+            .text("t", isRequired: true), .boolean("b", default: true), .integer("i", in: 1...9, default: 3),
+            .duration("d", in: .zero ... .seconds(9), default: .milliseconds(1500)), .size("s", in: 0...9),
+            .words("w", among: ["x"]),
+        ]
+        #expect(keys.map(\.row.standard) == [nil, "true", "3", "1500000000", nil, nil])
+        #expect(keys.map(\.row.isRequired) == [true, false, false, false, true, true])
+        let settings = MiddlewareSettings(["t": "x", "b": "true", "i": "3", "d": "1500000000"])
+        #expect(settings.text("t") == "x" && settings.boolean("b") && settings.integer("i") == 3)
+        #expect(settings.duration("d") == .milliseconds(1500))
+        #expect(settings.text("n") == nil && !settings.boolean("n") && settings.integer("n") == 0)
     }
 
     @Test func `All problems are found at once`() {

@@ -132,6 +132,7 @@ package final class MiddlewareInstances: Sendable {
             if let previous, previous.config == middleware.kind, case .custom(let maker) = previous.state {
                 return maker
             }
+            let settings = MiddlewareSettings(settings)
             do {
                 switch custom.factory(kind) {
                 case .synchronous(let make): return .custom(try make(settings))
