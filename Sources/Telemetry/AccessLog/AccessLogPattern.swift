@@ -18,6 +18,8 @@ struct AccessLogPattern: Sendable {
     private enum Kind: UInt8 {
         case literal, client, time, process, requestLine, status, bytesSent, seconds, fraction, microseconds
         case requestField, responseField
+        /// Request fields whose places the record knows.
+        case userAgent, referer
     }
 
     /// Plain values over one array: walking them counts no references.
@@ -25,7 +27,6 @@ struct AccessLogPattern: Sendable {
         var kind: Kind
         var start = 0
         var count = 0
-        var isRedacted = false
     }
 
     private var segments: [Segment] = []
@@ -72,6 +73,14 @@ struct AccessLogPattern: Sendable {
         guard isRequest || direction == 0x6F else {
             // The configuration has refused this already; here it stands for itself.
             for byte in [0x25, 0x7B] + name + [0x7D, direction] { addLiteral(byte) }
+            return
+        }
+        if isRequest && lowercased == Array("user-agent".utf8) {
+            segments.append(Segment(kind: .userAgent))
+            return
+        }
+        if isRequest && lowercased == Array("referer".utf8) {
+            segments.append(Segment(kind: .referer))
             return
         }
         segments.append(
@@ -129,8 +138,11 @@ struct AccessLogPattern: Sendable {
                 let microseconds = Self.rounded(record.total, by: 1000)
                 buffer.append(decimal: microseconds / 1_000_000)
                 buffer.append(0x2E)
-                DecimalDigits.append(microseconds % 1_000_000, count: 6, to: &buffer)
+                TextLine.appendThreeDigits(microseconds / 1000 % 1000, to: &buffer)
+                TextLine.appendThreeDigits(microseconds % 1000, to: &buffer)
             case .microseconds: buffer.append(decimal: Self.rounded(record.total, by: 1000))
+            case .userAgent: TextLine.appendOrDash(texts.head.part(record.userAgent), to: &buffer)
+            case .referer: TextLine.appendReferer(record, texts, redaction, to: &buffer)
             case .requestField: appendField(segment, of: texts.head, redaction, to: &buffer)
             case .responseField: appendField(segment, of: texts.responseHead, redaction, to: &buffer)
             }

@@ -29,6 +29,18 @@ enum FieldLookup {
 
     private static func endOfLine(_ head: Span<UInt8>, from start: Int) -> (end: Int, next: Int) {
         var index = start
+        var rest = head.extracting(droppingFirst: start)
+        while rest.count >= 8 {
+            // A line feed leaves a zero byte, and only a zero byte borrows from its high bit first.
+            let word = ByteScan.word(rest) ^ 0x0A0A_0A0A_0A0A_0A0A
+            let marks = (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
+            if marks != 0 {
+                index += marks.trailingZeroBitCount / 8
+                break
+            }
+            index += 8
+            rest = rest.extracting(droppingFirst: 8)
+        }
         while index < head.count && head[index] != 0x0A { index += 1 }
         let hasReturn = index > start && head[index - 1] == 0x0D
         return (hasReturn ? index - 1 : index, min(index + 1, head.count))

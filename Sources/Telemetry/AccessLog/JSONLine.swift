@@ -17,7 +17,7 @@ extension AccessLogFormat {
         buffer.append(decimal: Int(record.clientPort))
         appendRequest(record, texts, to: &buffer)
         buffer.append(",\"status\":")
-        buffer.append(decimal: record.status)
+        TextLine.appendStatus(record.status, to: &buffer)
         buffer.append(",\"bytes_in\":")
         buffer.append(decimal: record.totalReceived)
         buffer.append(",\"bytes_out\":")
@@ -70,7 +70,7 @@ extension AccessLogFormat {
         }
         if record.upstreamStatus != 0 {
             buffer.append(",\"upstream_status\":")
-            buffer.append(decimal: record.upstreamStatus)
+            TextLine.appendStatus(record.upstreamStatus, to: &buffer)
         }
         buffer.append(",\"attempts\":")
         buffer.append(decimal: record.attempts)
@@ -119,18 +119,6 @@ extension AccessLogFormat {
         let microseconds = Int(max(0, nanoseconds)) / 1000
         buffer.append(decimal: microseconds / 1000)
         buffer.append(0x2E)
-        DecimalDigits.append(microseconds % 1000, count: 3, to: &buffer)
-    }
-}
-
-enum DecimalDigits {
-    /// Appends the last `count` decimal digits of a number that is not negative, with leading zeros.
-    static func append(_ value: Int, count: Int, to buffer: inout Buffer) {
-        var divisor = 1
-        for _ in 1..<max(count, 1) { divisor &*= 10 }
-        while divisor > 0 {
-            buffer.append(0x30 &+ UInt8(truncatingIfNeeded: value / divisor % 10))
-            divisor /= 10
-        }
+        TextLine.appendThreeDigits(microseconds % 1000, to: &buffer)
     }
 }

@@ -5,8 +5,43 @@ import Net
 /// Parts of lines in text formats.
 enum TextLine {
     static func appendAddress(_ address: IPAddress, to buffer: inout Buffer) {
-        address.write { buffer.append($0) }
+        guard case .v4(let octets) = address else {
+            address.write { buffer.append($0) }
+            return
+        }
+        // As `IPAddress.write` does it, without a call for each byte.
+        appendOctet(octets >> 24, to: &buffer)
+        buffer.append(0x2E)
+        appendOctet(octets >> 16 & 0xFF, to: &buffer)
+        buffer.append(0x2E)
+        appendOctet(octets >> 8 & 0xFF, to: &buffer)
+        buffer.append(0x2E)
+        appendOctet(octets & 0xFF, to: &buffer)
     }
+
+    private static func appendOctet(_ value: UInt32, to buffer: inout Buffer) {
+        if value >= 100 { buffer.append(digit(value / 100)) }
+        if value >= 10 { buffer.append(digit(value / 10 % 10)) }
+        buffer.append(digit(value % 10))
+    }
+
+    /// Three decimal digits of a number below 1,000.
+    static func appendThreeDigits(_ value: Int, to buffer: inout Buffer) {
+        let value = UInt32(truncatingIfNeeded: value)
+        buffer.append(digit(value / 100 % 10))
+        buffer.append(digit(value / 10 % 10))
+        buffer.append(digit(value % 10))
+    }
+
+    static func appendStatus(_ status: Int, to buffer: inout Buffer) {
+        if status >= 100 && status <= 999 {
+            appendThreeDigits(status, to: &buffer)
+        } else {
+            buffer.append(decimal: status)
+        }
+    }
+
+    private static func digit(_ value: UInt32) -> UInt8 { 0x30 &+ UInt8(truncatingIfNeeded: value) }
 
     /// `METHOD target HTTP/1.1` as received; of a head that could not be read, its first line.
     static func appendRequestLine(
@@ -21,6 +56,14 @@ enum TextLine {
         buffer.append(0x20)
         redaction.appendTarget(texts.head.part(record.target), .hexadecimal, to: &buffer)
         buffer.append(record.minorVersion == 0 ? " HTTP/1.0" : " HTTP/1.1")
+    }
+
+    static func appendReferer(
+        _ record: borrowing ExchangeRecord, _ texts: borrowing ExchangeTexts, _ redaction: Redaction,
+        to buffer: inout Buffer
+    ) {
+        if record.referer.isEmpty { buffer.append(0x2D) }
+        redaction.appendTarget(texts.head.part(record.referer), .hexadecimal, to: &buffer)
     }
 
     static func appendOrDash(_ bytes: Span<UInt8>, to buffer: inout Buffer) {
@@ -68,8 +111,7 @@ extension AccessLogFormat {
         _ record: borrowing ExchangeRecord, _ texts: borrowing ExchangeTexts, to buffer: inout Buffer
     ) {
         buffer.append(" \"")
-        if record.referer.isEmpty { buffer.append(0x2D) }
-        redaction.appendTarget(texts.head.part(record.referer), .hexadecimal, to: &buffer)
+        TextLine.appendReferer(record, texts, redaction, to: &buffer)
         buffer.append("\" \"")
         TextLine.appendOrDash(texts.head.part(record.userAgent), to: &buffer)
         buffer.append(0x22)
