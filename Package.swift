@@ -55,7 +55,7 @@ let package = Package(
         module("RegularExpression", ["CRE2"]),
         module("PasswordHash", ["CCrypt"]),
         module("Digest", ["COpenSSL"]),
-        module("DNS", ["CAres", "Net", "Linux"]),
+        module("DNS", ["CAres", "Net", "Linux", "Containers"]),
 
         // Policies: given bytes or events, the time and a random source, they return what to do.
         module("Config", ["HTTP", "Net", "YAML", "RegularExpression"]),
@@ -89,7 +89,7 @@ let package = Package(
             "Telemetry", "Config", "HTTP", "Net", "Containers", "Linux", .product(name: "Logging", package: "swift-log"),
         ]),
         tests("MiddlewareTests", ["Middleware", "Config", "HTTP", "HTTP1", "Net", "Containers", "Digest", "PasswordHash"]),
-        tests("DNSTests", ["DNS", "Net"]),
+        tests("DNSTests", ["DNS", "Net", "Linux"]),
         tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers"]),
         tests("ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "Net", "Containers", "Middleware", "EventLoop"]),
         tests("ClientTests", ["Client", "Proxy", "EventLoop", "Net", "Containers", "Linux"]),

@@ -4,8 +4,8 @@ private import Synchronization
 
 /// Chooses the endpoint for a request: one value per worker and upstream, so that turns need no sharing.
 ///
-/// Order of preference: primaries that are usable, backups that are usable, primaries that are set aside, backups that are
-/// set aside. So the last usable endpoint is never set aside, and when all fail all are tried.
+/// Order of preference: primaries that are usable, backups that are usable, primaries that are set aside, backups that
+/// are set aside. So the last usable endpoint is never set aside, and when all fail all are tried.
 package struct Balancer: ~Copyable, Sendable {
     /// Random choices before a scan over all endpoints: only needed while many of them are not usable.
     private static let drawsLimit = 4
@@ -22,7 +22,8 @@ package struct Balancer: ~Copyable, Sendable {
     /// Sums of the primaries' weights up to each endpoint, for draws by weight.
     private let sums: [Int]
 
-    /// A balancer for the endpoints of `upstream` as they are configured. `random` makes the workers begin at different ones.
+    /// A balancer for the endpoints of `upstream` as they are configured. `random` makes the workers begin at different
+    /// ones.
     package init(_ upstream: UpstreamState, random: inout RandomSource) {
         kind =
             switch upstream.config.balance {
@@ -76,7 +77,8 @@ package struct Balancer: ~Copyable, Sendable {
         return nil
     }
 
-    /// The way of nearly every request: looks at one or two endpoints instead of all. Nil says nothing but that it failed.
+    /// The way of nearly every request: looks at one or two endpoints instead of all. Nil says nothing but that it
+    /// failed.
     @inline(__always)
     private mutating func chooseQuickly(
         _ upstream: UpstreamState, now: Instant, random: inout RandomSource, key: UInt64, _ excluded: EndpointSet
@@ -170,8 +172,8 @@ package struct Balancer: ~Copyable, Sendable {
         }
     }
 
-    /// Turns by weight, spread evenly (A A B A rather than A A A B): each candidate gains its weight, the highest standing wins
-    /// and pays the sum.
+    /// Turns by weight, spread evenly (A A B A rather than A A A B): each candidate gains its weight, the highest
+    /// standing wins and pays the sum.
     private mutating func turn(_ upstream: UpstreamState, _ candidates: EndpointSet) -> Int? {
         if upstream.hasEqualWeights {
             let index = candidates.first(from: cursor) ?? candidates.first(from: 0)

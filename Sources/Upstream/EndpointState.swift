@@ -5,8 +5,8 @@ package import Synchronization
 
 /// What all workers know of one endpoint: how busy it is, whether it can be reached, and where it is.
 ///
-/// It outlives the configuration that named it: the next one that has the same URL in the same upstream goes on with it.
-/// Weight and backup role are the configuration's and stand in `UpstreamState`.
+/// It outlives the configuration that named it: the next one that has the same URL in the same upstream goes on with
+/// it. Weight and backup role are the configuration's and stand in `UpstreamState`.
 ///
 ///             3rd failure in a row                    back-off over, one request claims the trial
 ///     usable ----------------------> set aside ------------------------------------------------> on trial
@@ -42,8 +42,9 @@ package final class EndpointState: Sendable {
     /// Keeps what changes with every request off the cache line of what every request only reads.
     private let distance = InlineArray<8, UInt64>(repeating: 0)
 
-    /// Monotonic nanoseconds from which it may be chosen; 0: always, `.max`: it has no address. All that a choice reads of it:
-    /// a second load of the same object would cost a retain (the compiler keeps the object alive between the two).
+    /// Monotonic nanoseconds from which it may be chosen; 0: always, `.max`: it has no address. All that a choice reads
+    /// of it: a second load of the same object would cost a retain (the compiler keeps the object alive between the
+    /// two).
     private let usableFrom = Atomic<Int64>(0)
     /// Whether there have been failures since the last success.
     private let isSuspect = Atomic<Bool>(false)
@@ -153,7 +154,8 @@ extension EndpointState {
         record.withLock { ($0.generation, $0.addresses) }
     }
 
-    /// Takes over what the resolver found for the name of this endpoint. Ignored by an endpoint that is an address itself.
+    /// Takes over what the resolver found for the name of this endpoint. Ignored by an endpoint that is an address
+    /// itself.
     package func setAddresses(_ found: [IPAddress]) {
         guard case .name(_, let port) = target else { return }
         let new = found.map { SocketAddress.ip($0, port: port) }

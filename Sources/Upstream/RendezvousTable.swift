@@ -1,11 +1,12 @@
 private import Containers
 private import Glibc
 
-/// Which endpoint a key belongs to: weighted rendezvous hashing (Thaler and Ravishankar), computed ahead for 32,768 slots.
+/// Which endpoint a key belongs to: weighted rendezvous hashing (Thaler and Ravishankar), computed ahead for 32,768
+/// slots.
 ///
-/// Each slot goes to the endpoint with the best score for it, and a score depends on nothing but the slot, the endpoint's URL
-/// and its weight. So an endpoint that leaves moves only its own keys, one that comes takes only its share, the order in the
-/// file does not matter, and all gateways with the same configuration agree.
+/// Each slot goes to the endpoint with the best score for it, and a score depends on nothing but the slot, the
+/// endpoint's URL and its weight. So an endpoint that leaves moves only its own keys, one that comes takes only its
+/// share, the order in the file does not matter, and all gateways with the same configuration agree.
 final class RendezvousTable: Sendable {
     struct Member: Sendable, Equatable {
         let index: Int
@@ -39,8 +40,8 @@ final class RendezvousTable: Sendable {
         self.slots = slots
     }
 
-    /// Index of the endpoint that `key` belongs to; with `attempt` > 0, where it goes when the ones before are not usable.
-    /// Nil without endpoints.
+    /// Index of the endpoint that `key` belongs to; with `attempt` > 0, where it goes when the ones before are not
+    /// usable. Nil without endpoints.
     func endpoint(key: UInt64, attempt: UInt64) -> Int? {
         let slot = Int(truncatingIfNeeded: Self.mix(key, attempt) >> UInt64(64 - Self.slotBits))
         guard slot < slots.count else { return nil }

@@ -2,10 +2,11 @@ package import Config
 package import Net
 private import Synchronization
 
-/// One upstream under one configuration, shared by all workers: its endpoints, and permits that are exact over all of them.
+/// One upstream under one configuration, shared by all workers: its endpoints, and permits that are exact over all of
+/// them.
 ///
-/// A reload makes a new one. Counts and the state of endpoints that stay go over to it, so that a permit taken from the old
-/// one may be given back to either.
+/// A reload makes a new one. Counts and the state of endpoints that stay go over to it, so that a permit taken from the
+/// old one may be given back to either.
 package final class UpstreamState: Sendable {
     /// Retries that are always allowed at once, however few requests are active.
     package static let retriesMinimum = 3
@@ -38,8 +39,8 @@ package final class UpstreamState: Sendable {
         self.backups = backups
     }
 
-    /// The state for `config`. `previous` is that of the upstream of the same name before a reload: endpoints with the same
-    /// URL, and all counts, are taken over.
+    /// The state for `config`. `previous` is that of the upstream of the same name before a reload: endpoints with the
+    /// same URL, and all counts, are taken over.
     package static func make(config: UpstreamConfig, previous: UpstreamState?) -> UpstreamState {
         var known: [String: EndpointState] = [:]
         for endpoint in previous?.endpoints ?? [] { known[endpoint.url] = endpoint }
@@ -90,8 +91,8 @@ extension UpstreamState {
         endpoints.reduce(counters.pending.current) { $0 + max(0, $1.inFlight.load(ordering: .relaxed)) }
     }
 
-    /// Asks for leave to try once more. `attempts` counts the retries this exchange has had. True: call `endRetry` when the
-    /// attempt is over.
+    /// Asks for leave to try once more. `attempts` counts the retries this exchange has had. True: call `endRetry` when
+    /// the attempt is over.
     package func beginRetry(attempts: Int) -> Bool {
         guard attempts < config.retries.attempts else { return false }
         let share = activeRequests.multipliedReportingOverflow(by: max(0, config.retries.budgetPercent))
@@ -114,7 +115,8 @@ extension UpstreamState {
         return true
     }
 
-    /// As `acquireConnection`; but when there is no permit, `worker` is noted as waiting, and no release can slip in between.
+    /// As `acquireConnection`; but when there is no permit, `worker` is noted as waiting, and no release can slip in
+    /// between.
     ///
     /// A worker may be woken for a permit that it got this way, or that is gone again: it asks once more and goes on.
     package func acquireConnection(endpoint index: Int, orWakeLater worker: Int) -> Bool {

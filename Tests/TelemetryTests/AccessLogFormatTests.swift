@@ -54,7 +54,7 @@ struct AccessLogFormatTests {
     }
 
     @Test(
-        "every byte in every field from outside leaves a line that is one line of printable ASCII and reads back the same"
+        "every byte in every field from outside leaves one line of printable ASCII that reads back the same"
     )
     func everyByte() {
         for byte in UInt8.min...UInt8.max {
@@ -101,7 +101,8 @@ struct AccessLogFormatTests {
         sample.record.client = .v6(0x2001_0DB8_0000_0000, 1)
         #expect(
             sample.line(.combined)
-                == #"2001:db8::1 - ann\x20lee [22/Nov/2026:17:33:05 +0000] "GET /users/7?q=1 HTTP/1.0" 200 - "-" "a \x22b\x22""#
+                == #"2001:db8::1 - ann\x20lee [22/Nov/2026:17:33:05 +0000] "GET /users/7?q=1 HTTP/1.0" 200 - "#
+                + #""-" "a \x22b\x22""#
                 + "\n")
     }
 

@@ -82,7 +82,8 @@ struct ApplicationLogTests {
         log.logger(label: "x").error("bad\nthing", metadata: ["config-file": "/etc/a", "line": "7"])
         #expect(
             receiver.receive()
-                == "PRIORITY=3\nSYSLOG_IDENTIFIER=martlet\nMESSAGE=bad\\nthing\nMARTLET_CONFIG_FILE=/etc/a\nMARTLET_LINE=7\n"
+                == "PRIORITY=3\nSYSLOG_IDENTIFIER=martlet\nMESSAGE=bad\\nthing\n"
+                + "MARTLET_CONFIG_FILE=/etc/a\nMARTLET_LINE=7\n"
         )
         #expect(sinks.stop())
     }

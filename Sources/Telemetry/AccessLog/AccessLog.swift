@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// The access logs of this process over all its configurations.
 ///
-/// Each that was ever configured has a number which never changes, so that an exchange that began under an old configuration
-/// still finds its log. Outputs are shared with `LogSinks`' other users.
+/// Each that was ever configured has a number which never changes, so that an exchange that began under an old
+/// configuration still finds its log. Outputs are shared with `LogSinks`' other users.
 package final class AccessLog: Sendable {
     private struct Entry: Sendable {
         let config: AccessLogConfig
@@ -21,7 +21,8 @@ package final class AccessLog: Sendable {
         self.sinks = sinks
     }
 
-    /// Opens what `config` names and numbers it. Throws when an output cannot be opened; nothing that runs changes by that.
+    /// Opens what `config` names and numbers it. Throws when an output cannot be opened; nothing that runs changes by
+    /// that.
     package func numbers(for config: GatewayConfig) throws(LogOutputError) -> LogLaneNumbers {
         let redaction = Self.redaction(config)
         var numbers = LogLaneNumbers()

@@ -26,7 +26,8 @@ package struct AccessLogFormat: Sendable {
     /// Whether `ExchangeTexts.responseHead` is looked at; if not, nobody needs to keep it.
     package var needsResponseFields: Bool { pattern.needsResponseFields }
 
-    /// Appends the line of one exchange with its line end. False, and nothing appended, when there may not be room for it.
+    /// Appends the line of one exchange with its line end. False, and nothing appended, when there may not be room for
+    /// it.
     package func append(
         _ record: borrowing ExchangeRecord, _ texts: borrowing ExchangeTexts, clock: inout LogClock,
         to buffer: inout Buffer

@@ -52,8 +52,8 @@ package struct LogClock: Sendable {
         ]
     }
 
-    /// The date of a day since 1970-01-01, in the Gregorian calendar: years are counted from March, so that the leap day
-    /// is a year's last, and in eras of 400 years, which all have 146,097 days.
+    /// The date of a day since 1970-01-01, in the Gregorian calendar: years are counted from March, so that the leap
+    /// day is a year's last, and in eras of 400 years, which all have 146,097 days.
     private static func civil(days: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = days + 719_468
         let era = shifted / 146_097

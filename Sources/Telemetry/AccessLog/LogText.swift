@@ -1,12 +1,13 @@
 package import Containers
 private import HTTP
 
-/// Text from outside, made harmless for a log: nothing in it can end a line or a string, move a cursor, or be read in another
-/// encoding (CVE-2024-45808 and its kin).
+/// Text from outside, made harmless for a log: nothing in it can end a line or a string, move a cursor, or be read in
+/// another encoding (CVE-2024-45808 and its kin).
 package enum LogText {
     /// How bytes that must not stand in a log are written.
     package enum Escape: Sendable {
-        /// `\"`, `\\`, `\n`, `\u00e9`: inside a JSON string. A byte of 0x80 and above is written as the code point of its number.
+        /// `\"`, `\\`, `\n`, `\u00e9`: inside a JSON string. A byte of 0x80 and above is written as the code point of
+        /// its number.
         case json
         /// `\x0a`, `\x22`: in text formats.
         case hexadecimal
@@ -30,8 +31,8 @@ package enum LogText {
         return appendEscaped(bytes, escape, limit: limit, to: &buffer)
     }
 
-    /// Whether all bytes can stand as they are: eight at a time, without an early way out (nearly always there is none), the last
-    /// eight once more rather than one by one.
+    /// Whether all bytes can stand as they are: eight at a time, without an early way out (nearly always there is
+    /// none), the last eight once more rather than one by one.
     private static func isHarmless(_ bytes: Span<UInt8>) -> Bool {
         guard bytes.count >= 8 else {
             for index in 0..<bytes.count where !isHarmless(bytes[index]) { return false }
@@ -46,7 +47,8 @@ package enum LogText {
         return marks & 0x8080_8080_8080_8080 == 0
     }
 
-    /// A word whose high bits are set where a byte is below 0x20, `"`, `\`, 0x7F or above; behind the first such byte also elsewhere.
+    /// A word whose high bits are set where a byte is below 0x20, `"`, `\`, 0x7F or above; behind the first such byte
+    /// also elsewhere.
     @inline(__always)
     private static func marks(_ word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101

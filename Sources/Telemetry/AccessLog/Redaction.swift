@@ -20,7 +20,8 @@ package struct Redaction: Sendable, Equatable {
     private let fields: NameList
     private let parameters: NameList
 
-    /// `fields` and `parameters`: names, in any case, beside the known ones (those that the configuration takes keys from).
+    /// `fields` and `parameters`: names, in any case, beside the known ones (those that the configuration takes keys
+    /// from).
     package init(fields: [String] = [], parameters: [String] = []) {
         self.fields = NameList(Self.knownFields + fields)
         self.parameters = NameList(Self.knownParameters + parameters)

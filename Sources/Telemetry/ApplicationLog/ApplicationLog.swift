@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// The log of the daemon itself: where swift-log's loggers write, changeable at reload.
 ///
-/// Writing an entry never waits: it goes to the output's own thread, and is dropped and counted when that cannot keep up.
+/// Writing an entry never waits: it goes to the output's own thread, and is dropped and counted when that cannot keep
+/// up.
 package final class ApplicationLog: Sendable {
     private struct Settings: Sendable {
         var format: LogConfig.Format

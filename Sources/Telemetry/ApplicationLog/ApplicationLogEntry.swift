@@ -81,8 +81,9 @@ struct ApplicationLogEntry {
         for index in 0..<text.count { bytes.append(text[index]) }
     }
 
-    /// Appends text so that it stays on its line and shows what it is: control characters, line ends and invisible format characters (among
-    /// them those that turn the direction of text) become escapes that JSON and people read alike; other text stays as it is.
+    /// Appends text so that it stays on its line and shows what it is: control characters, line ends and invisible
+    /// format characters (among them those that turn the direction of text) become escapes that JSON and people read
+    /// alike; other text stays as it is.
     private static func append(_ text: String, quoting: Bool, to bytes: inout [UInt8]) {
         for scalar in text.unicodeScalars {
             if quoting && (scalar == "\"" || scalar == "\\") {

@@ -1,8 +1,8 @@
 internal import Containers
 internal import Synchronization
 
-/// A piece of memory full of lines. One owner at a time writes or reads it: a lane, the queue, the writer; the lock is only
-/// how the compiler knows.
+/// A piece of memory full of lines. One owner at a time writes or reads it: a lane, the queue, the writer; the lock is
+/// only how the compiler knows.
 final class LogChunk: Sendable {
     static let capacity = 65_536
 

@@ -1,6 +1,7 @@
 internal import Containers
 
-/// One entry of the application log in the making. It grows as needed and is cut when it goes out: these are rare and small.
+/// One entry of the application log in the making. It grows as needed and is cut when it goes out: these are rare and
+/// small.
 struct LogEntryBuffer {
     let framing: LogFraming
     var bytes: [UInt8] = []

@@ -4,7 +4,8 @@ internal import Containers
 enum LogFraming: Sendable {
     /// Each ends with a line feed.
     case lines
-    /// Each begins with its length in four bytes, the least significant first; it is one datagram of journald's native protocol.
+    /// Each begins with its length in four bytes, the least significant first; it is one datagram of journald's native
+    /// protocol.
     case journal
 
     /// Bytes of a length.

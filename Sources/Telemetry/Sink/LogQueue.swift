@@ -82,7 +82,8 @@ final class LogQueue: Sendable {
 
     // MARK: For the writer
 
-    /// Waits for chunks to write, which it puts in the place of `chunks`; false when all is written and the queue has stopped.
+    /// Waits for chunks to write, which it puts in the place of `chunks`; false when all is written and the queue has
+    /// stopped.
     /// `file` is exchanged when another one was opened, and closed when it is not needed now.
     func next(_ file: inout LogFile?, _ chunks: inout [LogChunk]) -> Bool {
         chunks.removeAll(keepingCapacity: true)

@@ -2,7 +2,8 @@ package import Config
 package import Linux
 internal import Synchronization
 
-/// One output of logs with the thread that writes it. When the last reference goes, the thread writes what is left and ends.
+/// One output of logs with the thread that writes it. When the last reference goes, the thread writes what is left and
+/// ends.
 package final class LogSink: Sendable {
     /// Where journald listens.
     package static let journalPath = "/run/systemd/journal/socket"
@@ -49,8 +50,8 @@ package final class LogSink: Sendable {
         }
     }
 
-    /// Opens a file anew, after it was renamed or removed (log rotation). What waits is written to one of the two; no line is lost
-    /// or cut. When the file cannot be opened, the old one goes on. Nothing to do for other outputs.
+    /// Opens a file anew, after it was renamed or removed (log rotation). What waits is written to one of the two; no
+    /// line is lost or cut. When the file cannot be opened, the old one goes on. Nothing to do for other outputs.
     package func reopen() throws(LogOutputError) {
         guard case .file = output else { return }
         do {
@@ -68,8 +69,8 @@ package final class LogSink: Sendable {
     /// Closes the file while nothing is written to it, because no configuration names it (or takes that back).
     func setRetired(_ isRetired: Bool) { queue.setRetired(isRetired) }
 
-    /// Writes what has been handed over and ends the thread; false when that takes longer than `milliseconds` (what the output does not
-    /// take within a second is dropped). Lines that come afterwards are dropped.
+    /// Writes what has been handed over and ends the thread; false when that takes longer than `milliseconds` (what the
+    /// output does not take within a second is dropped). Lines that come afterwards are dropped.
     @discardableResult
     package func stop(milliseconds: Int32 = 3_000) -> Bool {
         queue.stop()

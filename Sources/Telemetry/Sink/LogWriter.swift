@@ -2,7 +2,8 @@ internal import Containers
 internal import Linux
 internal import Synchronization
 
-/// Writes what a queue brings, on a thread of its own: the only place where a full disk or a blocked pipe is waited for.
+/// Writes what a queue brings, on a thread of its own: the only place where a full disk or a blocked pipe is waited
+/// for.
 struct LogWriter: ~Copyable {
     /// How long one attempt waits for a pipe or socket.
     private static let patience: Int32 = 200
