@@ -75,10 +75,10 @@ int cl_exec(const char *path, const char *const *arguments) {
     return -errno;
 }
 
-int cl_reap(int *code, int *signal) {
+static int reap(pid_t wanted, int *code, int *signal) {
     int status = 0;
     pid_t pid;
-    do pid = waitpid(-1, &status, WNOHANG);
+    do pid = waitpid(wanted, &status, WNOHANG);
     while (pid < 0 && errno == EINTR);
     if (pid < 0) return errno == ECHILD ? 0 : -errno;
     *code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
@@ -86,12 +86,15 @@ int cl_reap(int *code, int *signal) {
     return pid;
 }
 
+int cl_reap(int *code, int *signal) { return reap(-1, code, signal); }
+int cl_reap_one(int pid, int *code, int *signal) { return reap(pid, code, signal) == pid; }
 int cl_kill(int pid, int signal) { return (int)RESULT(kill(pid, signal)); }
 int cl_pid(void) { return getpid(); }
 int cl_parent_pid(void) { return getppid(); }
 int cl_set_parent_death_signal(int signal) { return (int)RESULT(prctl(PR_SET_PDEATHSIG, signal)); }
 int cl_set_process_name(const char *name) { return (int)RESULT(prctl(PR_SET_NAME, name)); }
 void cl_exit_now(int code) { _exit(code); }
+long cl_program_path(char *path, size_t capacity) { return RESULT(readlink("/proc/self/exe", path, capacity)); }
 const char *cl_environment(const char *name) { return getenv(name); }
 const char *cl_environment_entry(size_t index) { return environ[index]; }
 int cl_unset_environment(const char *name) { return (int)RESULT(unsetenv(name)); }

@@ -40,6 +40,28 @@ package enum Process {
         return (child, signal != 0 ? .killed(signal: signal) : .exited(code: code))
     }
 
+    /// How a certain child ended; nil while it runs.
+    package static func reap(_ child: Int32) -> Ending? {
+        var code: Int32 = 0
+        var signal: Int32 = 0
+        // SAFETY: both numbers live here.
+        guard unsafe cl_reap_one(child, &code, &signal) == 1 else { return nil }
+        return signal != 0 ? .killed(signal: signal) : .exited(code: code)
+    }
+
+    /// Where the running program's file is.
+    package static var executablePath: String? {
+        var count = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4_096) { buffer, initialized in
+            // SAFETY: the kernel initialises what it counts, at most the whole buffer.
+            unsafe buffer.withMemoryRebound(to: CChar.self) { path in
+                count = unsafe cl_program_path(path.baseAddress, path.count)
+            }
+            initialized = max(0, count)
+        }
+        return count > 0 ? String(decoding: bytes, as: UTF8.self) : nil
+    }
+
     package static func send(_ signal: Signal, to process: Int32) {
         precondition(process > 1, "never to a group or to everybody")
         _ = cl_kill(process, signal.rawValue)

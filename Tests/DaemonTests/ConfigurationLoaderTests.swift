@@ -47,6 +47,15 @@ import Testing
         #expect(problems.first?.hasPrefix("\(path):2:1: error: ") == true)
     }
 
+    @Test("routes that collide make a configuration invalid, and both places are named")
+    func collision() throws {
+        let text = Self.text + "include: []\n"
+        let colliding = text.replacing("routes: [", with: "routes: [ { name: b, path: /*, respond: { status: 204 } },")
+        let result = ConfigurationLoader().inspect(text: colliding, name: "a.yaml")
+        #expect(result.config == nil)
+        #expect(result.report().contains("a.yaml:2:"))
+    }
+
     @Test("bytes that are no record are refused")
     func noRecord() {
         guard case .rejected = ConfigurationLoader().load(ConfigSnapshot(record: [1, 2, 3])) else {

@@ -14,17 +14,7 @@ import Testing
         server.acceptOne(milliseconds: 20_000)
         try connection.send(Array(bytes.utf8))
         connection.shutdownWrite()
-        return String(decoding: try everything(connection), as: UTF8.self)
-    }
-
-    private static func everything(_ connection: borrowing BlockingConnection) throws -> [UInt8] {
-        var buffer = Buffer(capacity: 64 * 1024)
-        var bytes: [UInt8] = []
-        while try connection.receive(into: &buffer) {
-            for index in 0..<buffer.count { bytes.append(buffer[index]) }
-            buffer.clear()
-        }
-        return bytes
+        return String(decoding: try readAll(connection), as: UTF8.self)
     }
 
     struct Exchange: Sendable, CustomTestStringConvertible {
@@ -117,7 +107,7 @@ import Testing
         try connection.send([0x01, 0x81, 0, 0, 0, 0, 0x61, 0x89, 0x81, 0, 0, 0, 0, 0x70, 0x80, 0x81, 1, 1, 1, 1, 0x63])
         try connection.send([0x82, 0xFE, 1, 44, 0, 0, 0, 0] + [UInt8](repeating: 7, count: 300))
         try connection.send([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8])
-        let bytes = try Self.everything(connection)
+        let bytes = try readAll(connection)
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(text.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"))
         let frames: [UInt8] =
@@ -137,7 +127,7 @@ import Testing
                 GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
                 """.utf8) + [0x81, 1, 0x61])
-        #expect(Array(try Self.everything(connection).suffix(4)) == [0x88, 2, 0x03, 0xEA])
+        #expect(Array(try readAll(connection).suffix(4)) == [0x88, 2, 0x03, 0xEA])
     }
 
     @Test(

@@ -12,6 +12,8 @@ int cl_spawn(const char *path, const char *const *arguments, const int *descript
 int cl_exec(const char *path, const char *const *arguments);
 // A child that ended: its pid, 0 when there is none. Either *code is its exit code and *signal 0, or *signal killed it.
 int cl_reap(int *code, int *signal);
+// The same for one child: 1, or 0 while it runs.
+int cl_reap_one(int pid, int *code, int *signal);
 int cl_kill(int pid, int signal);
 int cl_pid(void);
 int cl_parent_pid(void);
@@ -20,6 +22,8 @@ int cl_set_parent_death_signal(int signal);
 int cl_set_process_name(const char *name);
 // Ends without running anything.
 void cl_exit_now(int code) __attribute__((noreturn));
+// Path of the running program into `path`: its length.
+long cl_program_path(char *path, size_t capacity);
 int cl_unset_environment(const char *name);
 const char *cl_environment(const char *name);
 // `NAME=value` at a position; NULL behind the last one.

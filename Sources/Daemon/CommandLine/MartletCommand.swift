@@ -8,7 +8,7 @@ struct MartletCommand: ParsableCommand {
         version: "martlet \(Version.current)",
         subcommands: [
             RunCommand.self, ProxyCommand.self, CheckCommand.self, RoutesCommand.self, ExplainCommand.self,
-            DemoCommand.self,
+            SchemaCommand.self, ReferenceCommand.self, DemoCommand.self,
         ])
 }
 

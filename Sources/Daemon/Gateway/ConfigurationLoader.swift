@@ -1,5 +1,6 @@
 package import Config
 import Linux
+import Routing
 
 /// Loads configurations from files, and again from what the first load had recorded.
 package struct ConfigurationLoader: ConfigurationLoading {
@@ -36,7 +37,12 @@ package struct ConfigurationLoader: ConfigurationLoading {
 
     /// Adds what only the routes as a whole can show.
     private func checked(_ result: ConfigResult) -> ConfigResult {
-        result
+        guard let config = result.config else { return result }
+        var result = result
+        result.problems = Problem.sorted(
+            result.problems + RouteCheck.problems(in: config.routes), files: result.files)
+        if result.hasErrors { result.config = nil }
+        return result
     }
 
     package func outcome(of result: ConfigResult) -> LoadOutcome {

@@ -24,7 +24,8 @@ public struct ResponseContext: ~Copyable {
     package var scratch: Buffer? = Buffer(capacity: RequestContext.scratchLimit)
 
     package init() {
-        bytes = Buffer(capacity: 1)
+        // Room for the reason phrase of a local reply.
+        bytes = Buffer(capacity: 128)
         requestBytes = Buffer(capacity: 1)
     }
 
