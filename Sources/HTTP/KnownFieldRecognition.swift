@@ -18,16 +18,19 @@ extension KnownField {
         if count == 8 { return short(first) }
         let last = ByteScan.word(bytes.extracting(droppingFirst: count &- 8)) | caseBits
         let field = count <= 16 ? medium(count, first, last) : long(count, first, last, bytes)
-        return field == .other ? family(first, count, bytes) : field
+        // Families begin with `x-`.
+        return field == .other && first & 0xFFFF == 0x2D78 ? family(first, count, bytes) : field
     }
 
     @inline(__always)
     private static func recogniseShort(_ bytes: Span<UInt8>, _ count: Int) -> KnownField {
         if bytes.count >= 8 {
-            return short((ByteScan.word(bytes) | caseBits) & (~0 >> UInt64(64 &- 8 &* count)))
+            return short((ByteScan.word(bytes) | caseBits) & (~0 &>> UInt64(truncatingIfNeeded: 64 &- 8 &* count)))
         }
         var word: UInt64 = 0
-        for index in 0..<min(count, bytes.count) { word |= UInt64(bytes[index] | 0x20) << UInt64(8 &* index) }
+        for index in 0..<min(count, bytes.count) {
+            word |= UInt64(bytes[index] | 0x20) &<< UInt64(truncatingIfNeeded: 8 &* index)
+        }
         return short(word)
     }
 
@@ -56,6 +59,7 @@ extension KnownField {
     }
 
     /// Names of nine to sixteen bytes by their first and their last eight.
+    @inline(__always)
     private static func medium(_ count: Int, _ first: UInt64, _ last: UInt64) -> KnownField {
         switch count {
         case 9:

@@ -20,11 +20,13 @@ struct PackedToken: Equatable, Sendable {
                 high = 0
             } else {
                 let last = ByteScan.word(bytes.extracting(droppingFirst: behind)) | caseBits
-                high = last >> UInt64(64 &- 8 &* behind)
+                high = last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* behind)
             }
         } else {
             var word: UInt64 = 0
-            for index in 0..<bytes.count { word |= UInt64(bytes[index] | 0x20) << UInt64(8 &* index) }
+            for index in 0..<bytes.count {
+                word |= UInt64(bytes[index] | 0x20) &<< UInt64(truncatingIfNeeded: 8 &* index)
+            }
             low = word
             high = 0
         }

@@ -29,7 +29,7 @@ enum RequestLine {
             let byte = rest[end]
             // Methods that we know are upper-case letters; the table is asked for the others alone.
             if byte &- 0x41 >= 26 && !ByteClass.isToken(byte) { throw RequestFailure(.badRequest) }
-            if end < 8 { word |= UInt64(byte) << UInt64(8 &* end) }
+            if end < 8 { word |= UInt64(byte) &<< UInt64(truncatingIfNeeded: 8 &* end) }
             end &+= 1
             if end > RequestLimits.methodBytes { throw RequestFailure(.badRequest) }
         }

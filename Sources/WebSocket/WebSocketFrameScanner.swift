@@ -78,7 +78,9 @@ package struct WebSocketFrameScanner: Sendable {
         var border = 0
         var beganAtBorder = isAtBorder
         while index < bytes.count {
-            if case .payload(let header, let left) = state {
+            if let end = skipShortFrame(bytes, index, &result) {
+                index = end
+            } else if case .payload(let header, let left) = state {
                 let count = Int(min(left, UInt64(bytes.count &- index)))
                 noteClosePayload(header, bytes.extracting(index..<index &+ count))
                 index &+= count
@@ -101,6 +103,26 @@ package struct WebSocketFrameScanner: Sendable {
         }
         result.isAtBorder = isAtBorder
         return result
+    }
+
+    /// Takes a whole frame with a short length in one step: most frames are such. Nil, and nothing changed that matters,
+    /// when the next bytes are no such frame or one at fault; then they are taken one by one.
+    @inline(__always)
+    private mutating func skipShortFrame(_ bytes: Span<UInt8>, _ index: Int, _ result: inout WebSocketScan) -> Int? {
+        guard case .first = state, index &+ 1 < bytes.count else { return nil }
+        let header = Header(byte: bytes[index])
+        let second = bytes[index &+ 1]
+        let length = Int(second & 0x7F)
+        let isMasked = second & 0x80 != 0
+        let end = index &+ length &+ (isMasked ? 6 : 2)
+        guard length < 126, end <= bytes.count, header.opcode != 8 else { return nil }
+        switch direction {
+        case .fromClient: if !isMasked { return nil }
+        case .fromServer: if isMasked { return nil }
+        }
+        guard check(header) == nil, count(header, UInt64(length)) == nil else { return nil }
+        endFrame(header, &result)
+        return end
     }
 
     private mutating func noteClosePayload(_ header: Header, _ bytes: Span<UInt8>) {
@@ -179,20 +201,24 @@ package struct WebSocketFrameScanner: Sendable {
         }
     }
 
-    /// The length is known: counts it against the message and goes on to mask or payload.
+    /// Counts a frame's payload against its message.
+    private mutating func count(_ header: Header, _ length: UInt64) -> WebSocketCloseCode? {
+        if header.isControl { return nil }
+        if header.opcode != 0 { messageBytes = 0 }
+        let (sum, overflow) = messageBytes.addingReportingOverflow(length)
+        if overflow || sum > messageLimit { return .messageTooBig }
+        messageBytes = sum
+        isInMessage = !header.isFinal
+        return nil
+    }
+
+    /// The length is known: counts it and goes on to mask or payload.
     private mutating func beginPayload(_ header: Header, _ length: UInt64) -> WebSocketCloseCode? {
-        if !header.isControl {
-            if header.opcode != 0 { messageBytes = 0 }
-            let (sum, overflow) = messageBytes.addingReportingOverflow(length)
-            if overflow || sum > messageLimit { return .messageTooBig }
-            messageBytes = sum
-            isInMessage = !header.isFinal
-        }
+        if let code = count(header, length) { return code }
         maskBytes = (0, 0)
         // A close frame without content, or with a whole code (RFC 6455 section 5.5.1).
         if header.opcode == 8 && length == 1 { return .protocolError }
-        state =
-            direction == .fromClient ? .mask(header, length: length, left: 4) : .payload(header, left: length)
+        state = direction == .fromClient ? .mask(header, length: length, left: 4) : .payload(header, left: length)
         return nil
     }
 }
