@@ -58,7 +58,7 @@ let package = Package(
         module("DNS", ["CAres", "Net", "Linux", "Containers"]),
 
         // Policies: given bytes or events, the time and a random source, they return what to do.
-        module("Config", ["HTTP", "Net", "YAML", "RegularExpression"]),
+        module("Config", ["HTTP", "Net", "Containers", "YAML", "RegularExpression"]),
         module("Routing", ["HTTP", "Net", "Config", "RegularExpression", "Containers"]),
         module("Upstream", ["HTTP", "Net", "Config", "Containers"]),
         module("Telemetry", ["HTTP", "Net", "Containers", "Config", "Linux", .product(name: "Logging", package: "swift-log")]),

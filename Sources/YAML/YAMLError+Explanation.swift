@@ -117,6 +117,9 @@ struct YAMLExplanation {
             error.column = start
             return error
         }
+        if character(failure.column) == ":", text.hasPrefix(":"), text.count > 1 {
+            return here("`:` cannot begin a value here", help: "write the address in quotes: \"\(text)\"")
+        }
         let found = character(failure.column).map { "`\($0)`" } ?? "the end of the line"
         return here("\(found) where a value is expected", help: "a text with special characters must stand in quotes")
     }

@@ -40,6 +40,9 @@ import Testing
         Row(
             "bind: [\"0.0.0.0:80\", [::]:80]\n", 1, 22, "`{` and `[` cannot begin a key",
             "text that starts with one of them must stand in quotes, such as \"[::]:8080\" or \"{path.id}\""),
+        Row(
+            "listen: [127.0.0.1:80, :81]\n", 1, 24, "`:` cannot begin a value here",
+            "write the address in quotes: \":81\""),
         Row("format: %a %t # x\n", 1, 9, "`%` cannot begin a value", "put the value in quotes: \"%a %t\""),
         Row("a: @x\n", 1, 4, "`@` cannot begin a value", "put the value in quotes: \"@x\""),
         Row(

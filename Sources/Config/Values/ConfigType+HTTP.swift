@@ -119,6 +119,7 @@ enum HostText {
         }
         let bare = text.hasPrefix("[") && text.hasSuffix("]") ? String(text.dropFirst().dropLast()) : text
         if let address = IPAddress(bare) {
+            if case .v6 = address { return .exact("[\(address)]") }
             return .exact("\(address)")
         }
         return .exact(try name(text, whole: text))

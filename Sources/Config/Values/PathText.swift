@@ -1,3 +1,4 @@
+import Containers
 import HTTP
 import RegularExpression
 
@@ -117,48 +118,49 @@ struct PathText {
         return name
     }
 
-    /// The canonical form: unreserved bytes bare, all others escaped in upper case (RFC 3986 section 6.2.2).
+    /// The canonical form, which is what requests are matched by. Letters beyond ASCII may stand as they are.
     private func literal(_ range: Range<Int>) throws(Failure) -> String {
-        let bytes = Array(text(range).utf8)
-        var canonical: [UInt8] = []
-        var position = 0
-        while position < bytes.count {
-            let byte = bytes[position]
-            position += 1
-            if byte == 0x25 {
-                guard position + 1 < bytes.count, let high = ByteClass.hexValue(bytes[position]),
-                    let low = ByteClass.hexValue(bytes[position + 1])
-                else {
-                    throw failure(
-                        from: range.lowerBound, "`%` must be followed by two hexadecimal digits",
-                        help: "write %25 for the sign itself")
-                }
-                position += 2
-                let value = high << 4 | low
-                guard value != 0, value != 0x5C else {
-                    throw failure(from: range.lowerBound, "no request with `%00` or `%5c` in its path is let through")
-                }
-                if ByteClass.isUnreserved(value) { canonical.append(value) } else { canonical += Self.escape(value) }
-            } else if byte >= 0x80 {
-                canonical += Self.escape(byte)
-            } else if byte == 0x3F || byte == 0x23 {
-                throw failure(
-                    from: range.lowerBound, "a path has no `?` and no `#`",
-                    help: "conditions on the query stand under `query:`")
-            } else if ByteClass.isTarget(byte) {
-                canonical.append(byte)
-            } else {
-                let escaped = String(decoding: Self.escape(byte), as: UTF8.self)
-                throw failure(
-                    from: range.lowerBound, "`\(text(range))` has a byte that no path has",
-                    help: "write it as \(escaped)")
-            }
+        var raw: [UInt8] = [0x2F]
+        for byte in text(range).utf8 {
+            if byte >= 0x80 { raw += Self.escape(byte) } else { raw.append(byte) }
         }
-        let result = String(decoding: canonical, as: UTF8.self)
-        guard result != ".", result != ".." else {
-            throw failure(from: range.lowerBound, "`\(result)` segments are removed before matching")
+        var canonical = Buffer(capacity: raw.count + 1)
+        let refusal = CanonicalPath.append(raw.span, to: &canonical)
+        switch refusal {
+        case nil: break
+        case .badEscape:
+            throw failure(
+                from: range.lowerBound, "`%` must be followed by two hexadecimal digits",
+                help: "write %25 for the sign itself")
+        case .invalidByte: throw invalidByte(range)
+        case .aboveRoot: throw failure(from: range.lowerBound, "`..` segments are removed before matching")
+        default:
+            throw failure(
+                from: range.lowerBound, "no request with `\(text(range))` in its path is let through")
         }
-        return result
+        let span = canonical.span
+        let bytes = span.indices.dropFirst().map { span[$0] }
+        guard !bytes.isEmpty else { throw failure(from: range.lowerBound, "`.` segments are removed before matching") }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func invalidByte(_ range: Range<Int>) -> Failure {
+        let found = text(range)
+        if found.contains("?") || found.contains("#") {
+            return failure(
+                from: range.lowerBound, "a path has no `?` and no `#`",
+                help: "conditions on the query stand under `query:`")
+        }
+        let byte =
+            found.utf8.first { byte in
+                var single = Buffer(capacity: 4)
+                let raw: [UInt8] = [0x2F, byte]
+                return byte != 0x25 && CanonicalPath.append(raw.span, to: &single) == .invalidByte
+            } ?? 0x5C
+        let escaped = String(decoding: Self.escape(byte), as: UTF8.self)
+        return failure(
+            from: range.lowerBound, "`\(found)` has a byte that no path has",
+            help: byte == 0x5C ? nil : "write it as \(escaped)")
     }
 
     private static func escape(_ byte: UInt8) -> [UInt8] {
