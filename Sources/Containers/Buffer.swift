@@ -125,6 +125,15 @@ package struct Buffer: ~Copyable {
         end &+= count
     }
 
+    /// Appends eight bytes, the lowest first; there must be tailroom for them.
+    @inlinable
+    package mutating func append(littleEndian word: UInt64) {
+        precondition(capacity &- end >= 8)
+        // SAFETY: checked above; the address need not be aligned.
+        unsafe UnsafeMutableRawPointer(base + end).storeBytes(of: word.littleEndian, as: UInt64.self)
+        end &+= 8
+    }
+
     /// Appends the bytes of a literal; there must be tailroom for all of them.
     ///
     /// Always inlined: then the length is a constant and the copy two or three moves.

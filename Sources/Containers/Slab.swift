@@ -113,9 +113,11 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     @inlinable
     package func contains(_ key: SlabKey) -> Bool {
         let index = Int(key.index)
-        // SAFETY: below `placeCount`, where both tables are initialised.
+        // A removed entry's generation has moved on, and no key has the new one before `insert` hands it out: the generation
+        // alone says whether the entry is there.
         guard index < placeCount else { return false }
-        return unsafe generations[index] == key.generation && links[index] == Self.inUse
+        // SAFETY: below `placeCount`, where the table is initialised.
+        return unsafe generations[index] == key.generation
     }
 
     /// The entry of a key that `contains` says is there.

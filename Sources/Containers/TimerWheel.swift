@@ -22,7 +22,10 @@ package struct TimerWheel: ~Copyable {
     /// Internal and not private: a client that destroys a wheel names this type, and the compiler (6.3) rejects its own code
     /// for a private one.
     struct Entry {
+        /// `.never` while linked: removed, and dropped when its slot comes up.
         var deadline: Instant = .never
+        /// The deadline under which the entry was linked.
+        var linked: Instant = .never
         var next: Int32 = -1
         var previous: Int32 = -1
         /// Slot whose list the entry is in, -1: none.
@@ -60,24 +63,21 @@ package struct TimerWheel: ~Copyable {
             remove(owner)
             return
         }
-        if old == .never {
-            count &+= 1
-        } else {
-            // A later deadline keeps its place: when that place comes up, the entry is sorted in again.
-            if deadline > old {
-                entries[owner].deadline = deadline
-                return
-            }
+        if old == .never { count &+= 1 }
+        entries[owner].deadline = deadline
+        if entries[owner].slot >= 0 {
+            // A deadline that is not before the linked one keeps its place: when that place comes up, the entry is sorted in
+            // again. Deadlines that are moved on with each request cost a store.
+            if deadline >= entries[owner].linked { return }
             unlink(owner)
         }
-        entries[owner].deadline = deadline
         link(owner)
     }
 
     /// Removes the owner's deadline.
     package mutating func remove(_ owner: Int) {
-        guard owner >= 0, owner < entries.count, entries[owner].slot >= 0 else { return }
-        unlink(owner)
+        guard owner >= 0, owner < entries.count, entries[owner].deadline != .never else { return }
+        // The entry stays in its slot: most owners set a deadline again before that comes up.
         entries[owner].deadline = .never
         count &-= 1
     }
@@ -85,6 +85,7 @@ package struct TimerWheel: ~Copyable {
     /// The earliest instant at which `popExpired` may have something to do, `.never` when nothing is set. Never later than
     /// one tick after the earliest deadline; after `popExpired(now)` said nil it is later than that `now`.
     package var next: Instant {
+        if count == 0 { return .never }
         let earliest = nextTick
         return earliest == .max ? .never : Instant(nanoseconds: earliest << Self.tickShift)
     }
@@ -98,6 +99,7 @@ package struct TimerWheel: ~Copyable {
             while slots[slot] >= 0 {
                 let owner = Int(slots[slot])
                 unlink(owner)
+                if entries[owner].deadline == .never { continue }
                 if entries[owner].deadline <= now {
                     entries[owner].deadline = .never
                     count &-= 1
@@ -146,6 +148,7 @@ package struct TimerWheel: ~Copyable {
         let due = max((entries[owner].deadline.nanoseconds >> Self.tickShift) &+ 1, tick, earliest)
         let slot = slot(for: due)
         let first = slots[slot]
+        entries[owner].linked = entries[owner].deadline
         entries[owner].slot = Int32(truncatingIfNeeded: slot)
         entries[owner].previous = -1
         entries[owner].next = first

@@ -46,24 +46,25 @@ struct ForwardingWriter {
         return passes
     }
 
-    /// Appends our own lines. `peer` is the connection's other end (or whom its PROXY header names).
-    func write(_ request: inout RequestContext, peer: IPAddress, localPort: UInt16) {
+    /// Appends our own lines. `peer` is the connection's other end (or whom its PROXY header names), `isPeer` says that it is the
+    /// client itself.
+    func write(_ request: inout RequestContext, peer: AddressText, isPeer: Bool, localPort: UInt16) {
         write(
             to: &request.additions, request.head, request.bytes, id: request.requestID, client: request.client, peer: peer,
-            port: localPort)
+            isPeer: isPeer, port: localPort)
     }
 
     private func write(
         to additions: inout FieldAdditions, _ head: borrowing RequestHead, _ bytes: borrowing Buffer, id: borrowing Buffer,
-        client: IPAddress, peer: IPAddress, port: UInt16
+        client: IPAddress, peer: AddressText, isPeer: Bool, port: UInt16
     ) {
         guard additions.tailroom >= 1_024 else { return }
         additions.appendLines { lines in
             lines.append("X-Forwarded-For: ")
             if isTrusted { appendChain(&lines, head, bytes.span) }
-            Self.append(peer, to: &lines)
+            lines.append(peer.bytes.span.extracting(0..<peer.count))
             lines.append("\r\nX-Real-IP: ")
-            Self.append(client, to: &lines)
+            if isPeer { lines.append(peer.bytes.span.extracting(0..<peer.count)) } else { Self.append(client, to: &lines) }
             if !hasProto { lines.append("\r\nX-Forwarded-Proto: http") }
             if !hasHost, head.authority.count > 0, head.authority.count <= 512 {
                 lines.append("\r\nX-Forwarded-Host: ")

@@ -36,7 +36,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// Why there is no endpoint left: what the last attempt met, or that there was nothing to attempt.
-    private func lastConnectCode(_ exchange: SlabKey, _ state: UpstreamState) -> ErrorCode {
+    private mutating func lastConnectCode(_ exchange: SlabKey, _ state: UpstreamState) -> ErrorCode {
         if exchanges[exchange].attempts > 0, exchanges[exchange].code != .none { return exchanges[exchange].code }
         return state.hasResolvedEndpoint ? .noEndpoint : .dnsError
     }
@@ -121,7 +121,6 @@ extension Worker where Driver: ~Copyable {
             let key = pools[pool].newestIdle[index]
             guard sessions.contains(key) else { return nil }
             unlinkIdle(key)
-            timers.remove(Owner.upstreamTimer(key))
             if driver.isQuiet(sessions[key].socket, peek: peek) { return key }
             closeSession(key)
         }

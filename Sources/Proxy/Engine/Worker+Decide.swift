@@ -10,7 +10,9 @@ import Routing
 ///
 /// During these steps the head's bytes are in `request.bytes`.
 extension Worker where Driver: ~Copyable {
-    var currentSnapshot: Snapshot? { snapshots.contains(current) ? snapshots[current].snapshot : nil }
+    var currentSnapshot: Snapshot? {
+        mutating get { snapshots.contains(current) ? snapshots[current].snapshot : nil }
+    }
 
     mutating func decide(_ exchange: SlabKey, _ key: SlabKey) {
         request.additions.removeAll()
@@ -24,7 +26,7 @@ extension Worker where Driver: ~Copyable {
         request.localReply = nil
         fillIdentity(exchange, key)
         let listener = downstreams[key].listener
-        guard RequestSteps.fillHost(&request.host, request.head, request.bytes) else {
+        guard hostMemo.fill(&request.host, request.head, request.bytes) else {
             reply(exchange, .badRequest)
             return
         }
@@ -56,14 +58,8 @@ extension Worker where Driver: ~Copyable {
 
     private mutating func fillRequestID(isTrusted: Bool) {
         if isTrusted, RequestSteps.keepRequestID(&request.requestID, request.head, request.bytes) { return }
-        for _ in 0..<2 {
-            var word = random.next()
-            for _ in 0..<16 {
-                let digit = UInt8(truncatingIfNeeded: word & 15)
-                request.requestID.append(digit < 10 ? 0x30 &+ digit : 0x57 &+ digit)
-                word >>= 4
-            }
-        }
+        HexText.append(random.next(), to: &request.requestID)
+        HexText.append(random.next(), to: &request.requestID)
     }
 
     private mutating func route(_ exchange: SlabKey, _ listener: ListenerState) {
@@ -146,7 +142,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// The body is larger than a middleware allows: known before a byte of it went upstream when its length is announced.
-    func exceedsBodyLimit(_ exchange: SlabKey) -> Bool {
+    mutating func exceedsBodyLimit(_ exchange: SlabKey) -> Bool {
         if case .length(let count) = exchanges[exchange].requestFraming { return count > request.bodyLimit }
         return false
     }

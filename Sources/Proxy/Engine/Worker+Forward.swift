@@ -82,8 +82,10 @@ extension Worker where Driver: ~Copyable {
         var writer = ForwardingWriter(isTrusted: isTrusted)
         let passes = writer.scan(&request)
         guard passes < Self.loopLimit else { return false }
-        let peer = downstreams[exchanges[exchange].downstream].client
-        writer.write(&request, peer: peer, localPort: downstreams[exchanges[exchange].downstream].localPort)
+        let downstream = exchanges[exchange].downstream
+        writer.write(
+            &request, peer: downstreams[downstream].clientText, isPeer: request.client == downstreams[downstream].client,
+            localPort: downstreams[downstream].localPort)
         return true
     }
 

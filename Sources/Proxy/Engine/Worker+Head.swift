@@ -27,7 +27,7 @@ extension Worker where Driver: ~Copyable {
 
     /// Whether the bytes that came since the last look can complete a line or show an error: an incomplete head is parsed from its
     /// beginning, so looking at every byte of a slow one would cost quadratic time.
-    private func isWorthParsing(_ key: SlabKey, _ buffer: borrowing Buffer) -> Bool {
+    private mutating func isWorthParsing(_ key: SlabKey, _ buffer: borrowing Buffer) -> Bool {
         let seen = downstreams[key].lookedAt
         let bytes = buffer.span
         if bytes.count < 64 || bytes.count >= seen &* 2 { return true }
@@ -89,7 +89,6 @@ extension Worker where Driver: ~Copyable {
         downstreams[key].exchange = exchangeKey
         downstreams[key].requests &+= 1
         counters.requests &+= 1
-        timers.remove(Owner.downstreamTimer(key))
         return exchangeKey
     }
 

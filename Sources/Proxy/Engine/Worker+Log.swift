@@ -27,7 +27,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// The access log's number, -1: not logged.
-    private func logLane(of exchange: SlabKey) -> Int {
+    private mutating func logLane(of exchange: SlabKey) -> Int {
         if let names = exchanges[exchange].logNames { return names.lane }
         if let route = route(of: exchange) { return route.logLane }
         let use = exchanges[exchange].snapshot
@@ -73,12 +73,12 @@ extension Worker where Driver: ~Copyable {
         lanes.append(number, exchanges[exchange].record, texts, now: driver.now)
     }
 
-    private func poolName(_ exchange: SlabKey) -> [UInt8] {
+    private mutating func poolName(_ exchange: SlabKey) -> [UInt8] {
         let pool = exchanges[exchange].pool
         return pools.contains(pool) ? pools[pool].name : []
     }
 
-    private func endpointName(_ exchange: SlabKey) -> [UInt8] {
+    private mutating func endpointName(_ exchange: SlabKey) -> [UInt8] {
         let pool = exchanges[exchange].pool
         let index = exchanges[exchange].endpoint
         guard pools.contains(pool), index >= 0, index < pools[pool].endpointNames.count else { return [] }

@@ -18,6 +18,7 @@ extension Worker where Driver: ~Copyable {
             if let client {
                 downstreams[key].client = client
                 downstreams[key].clientPort = port
+                downstreams[key].clientText = AddressText(client)
                 downstreams[key].isTrusted = currentSnapshot?.isTrusted(client, isUnix: false) ?? false
             }
             downstreams[key].phase = .waiting

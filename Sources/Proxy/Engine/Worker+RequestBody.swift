@@ -51,7 +51,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// Nothing but the head has to be sent again, and sending it twice does no harm (RFC 9110 section 9.2.2).
-    func isReplayable(_ exchange: SlabKey) -> Bool {
+    mutating func isReplayable(_ exchange: SlabKey) -> Bool {
         exchanges[exchange].method.isIdempotent && exchanges[exchange].requestFraming == .none
             && !exchanges[exchange].isWebSocket
     }

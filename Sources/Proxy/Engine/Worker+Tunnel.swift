@@ -54,7 +54,7 @@ extension Worker where Driver: ~Copyable {
         if let pending = downstreams[downstream].pending.take() { relayFromClient(downstream, pending) }
     }
 
-    private func acceptsHandshake(_ exchange: SlabKey, _ buffer: borrowing Buffer) -> Bool {
+    private mutating func acceptsHandshake(_ exchange: SlabKey, _ buffer: borrowing Buffer) -> Bool {
         guard let key = exchanges[exchange].webSocketKey else { return false }
         return WebSocketHandshake.isAccepted(
             buffer.span.extracting(response.head.secWebSocketAccept.range), for: key.span)

@@ -31,6 +31,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     var random: RandomSource
     /// Downstream sessions that have something to do without an event.
     var runnable = RingQueue<SlabKey>(capacity: 64)
+    var hostMemo = HostMemo()
     var date = DateText()
     var lanes: LogLanes
     package var phase = WorkerPhase.running

@@ -32,6 +32,8 @@ struct DownstreamSession: ~Copyable {
     var clientPort: UInt16
     /// Port of the socket that accepted it; 0 for a Unix socket.
     let localPort: UInt16
+    /// `client` as text, for the forwarding fields of every request.
+    var clientText: AddressText
     /// The peer is one of `trusted_proxies`.
     var isTrusted: Bool
     /// Bytes behind what was consumed so far: request content or pipelined requests.
@@ -59,6 +61,7 @@ struct DownstreamSession: ~Copyable {
         self.phase = phase
         self.client = client
         clientPort = port
+        clientText = AddressText(client)
         self.localPort = localPort
         self.isTrusted = isTrusted
         since = now

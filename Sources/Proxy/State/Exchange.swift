@@ -123,7 +123,7 @@ struct Exchange: ~Copyable {
 
     /// Sec-WebSocket-Key of the handshake: what the upstream has to prove that it read.
     var webSocketKey: InlineArray<24, UInt8>?
-    var tunnel: Tunnel?
+    var tunnelBox: TunnelBox?
 
     init(downstream: SlabKey, snapshot: SlabKey, startedAt: Instant, wall: Int64, wallNanoseconds: Int64) {
         self.downstream = downstream
@@ -132,6 +132,27 @@ struct Exchange: ~Copyable {
         startedWall = wall
         startedWallNanoseconds = wallNanoseconds
     }
+}
+
+extension Exchange {
+    /// The upgraded connection's state; nil before that. Apart, because few exchanges become tunnels and every one is moved in and
+    /// out of its slab.
+    var tunnel: Tunnel? {
+        get { tunnelBox?.tunnel }
+        set {
+            if let newValue, let tunnelBox {
+                tunnelBox.tunnel = newValue
+            } else {
+                tunnelBox = newValue.map { TunnelBox($0) }
+            }
+        }
+    }
+}
+
+final class TunnelBox {
+    var tunnel: Tunnel
+
+    init(_ tunnel: Tunnel) { self.tunnel = tunnel }
 }
 
 /// The two directions of an upgraded connection.
