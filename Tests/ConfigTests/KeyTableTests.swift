@@ -106,7 +106,7 @@ import YAML
         return Table(
             title: Section.title, rows: keys.map(\.name),
             properties: properties(Section()).map(\.name),
-            defaults: keys.map { ($0.name, $0.info.standard, $0.show(Section())) },
+            defaults: keys.filter { !$0.info.isRequired }.map { ($0.name, $0.info.standard, $0.show(Section())) },
             readBack: { keys.flatMap { readBack($0, changed) } })
     }
 

@@ -55,7 +55,12 @@ struct ConfigDocuments {
     }
 
     private mutating func include(_ node: YAMLNode, depth: Int) {
-        guard let pattern = node.text, !pattern.isEmpty, !pattern.contains("${") else { return }
+        guard let pattern = node.text, !pattern.isEmpty else { return }
+        guard !pattern.contains("${") else {
+            decoder.report(at: node, "the path of an included file stands in the file itself")
+            isWhole = false
+            return
+        }
         guard depth < Self.depthMax else {
             decoder.report(at: node, "more than \(Self.depthMax) files include each other")
             return

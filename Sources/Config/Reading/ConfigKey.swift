@@ -12,14 +12,14 @@ struct ConfigKey<Section: Sendable>: Sendable {
 
     var name: String { info.name }
 
-    /// A key that always has a value.
+    /// A key that always has a value; with `isRequired` the default only stands in until the file gives one.
     init<Value>(
         _ name: String, _ property: any WritableKeyPath<Section, Value> & Sendable, _ type: ConfigType<Value>,
-        default standard: Value, _ sentence: String
+        default standard: Value, isRequired: Bool = false, _ sentence: String
     ) {
         info = KeyInfo(
-            name: name, shape: type.shape, standard: type.show(standard), isRequired: false, isLater: false,
-            sentence: sentence)
+            name: name, shape: type.shape, standard: isRequired ? nil : type.show(standard), isRequired: isRequired,
+            isLater: false, sentence: sentence)
         read = { section, node, decoder in
             if let value = type.read(node, decoder) { section[keyPath: property] = value }
         }
@@ -96,6 +96,9 @@ struct SectionReading {
 
     func key(_ name: String) -> Place? { entries[name].map { Place($0.key) } }
 
+    /// Whether the key is there with nothing or an empty list behind it.
+    func isBlank(_ name: String) -> Bool { entries[name] != nil && isEmpty(name) }
+
     /// Whether the key is absent, or has nothing or an empty list behind it.
     func isEmpty(_ name: String) -> Bool {
         guard let value = entries[name]?.value else { return true }
@@ -150,7 +153,7 @@ extension ConfigDecoder {
         for key in keys where key.info.isRequired && reading.entries[key.name] == nil && !reading.hasUnknownKey {
             report(
                 at: Place(location: reading.place.location), "\(subject) needs the key `\(key.name)`",
-                help: "\(key.name): \(key.info.shape.phrase)")
+                help: "\(key.name): \(key.info.shape.example)")
         }
         section.check(reading, self)
         return true

@@ -34,9 +34,23 @@ indirect enum Shape: Sendable {
         case .map(let key, let value): "a map from \(key) to \(value.sections.isEmpty ? value.phrase : "its settings")"
         case .section(let info): "a map (\(info.title))"
         case .json: "any value"
-        case .either(let shapes): shapes.map(\.phrase).joined(separator: " or ")
+        case .either(let shapes): Self.isOneOrMore(shapes) ? shapes[0].phrase + " or a list" : choice(shapes)
         }
     }
+
+    /// The first form that will do.
+    var example: String {
+        if case .either(let shapes) = self, let first = shapes.first { return first.example }
+        return phrase
+    }
+
+    /// One value or a list of such.
+    static func isOneOrMore(_ shapes: [Shape]) -> Bool {
+        guard shapes.count == 2, case .list(let item) = shapes[1] else { return false }
+        return item.phrase == shapes[0].phrase
+    }
+
+    private func choice(_ shapes: [Shape]) -> String { shapes.map(\.phrase).joined(separator: " or ") }
 
     static func alternatives(_ words: [String]) -> String {
         guard let last = words.last, words.count > 1 else { return words.first ?? "" }

@@ -46,8 +46,14 @@ package enum ConfigReference {
         case .list(let item): "list of \(phrase(item))"
         case .map(let key, let value): "map from \(key) to \(phrase(value))"
         case .section(let info): "map: [\(info.title)](#\(anchor(info.title)))"
-        case .either(let shapes): shapes.map(phrase).joined(separator: ", or ")
+        case .either(let shapes): alternatives(shapes)
         }
+    }
+
+    /// "x, or a list" for one value or a list of them.
+    private static func alternatives(_ shapes: [Shape]) -> String {
+        if Shape.isOneOrMore(shapes) { return phrase(shapes[0]) + ", or a list" }
+        return shapes.map(phrase).joined(separator: ", or ")
     }
 
     private static func anchor(_ title: String) -> String {

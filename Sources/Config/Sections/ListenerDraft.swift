@@ -11,7 +11,7 @@ struct ListenerDraft: ConfigSection {
     static let sentence = "Addresses that connections are accepted on."
     static let keys: [ConfigKey<ListenerDraft>] = [
         ConfigKey(
-            "bind", \.bind, .oneOrMore(.bind), default: [],
+            "bind", \.bind, .oneOrMore(.bind), default: [], isRequired: true,
             "Where to listen: `\"0.0.0.0:8080\"`, `\"[::]:8080\"`, `unix:/run/x.sock`, `systemd:NAME`, or a list of them."
         ),
         ConfigKey("timeouts", \.config.timeouts, .section, default: .init(), "How long clients may take."),
@@ -27,10 +27,8 @@ struct ListenerDraft: ConfigSection {
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
-        guard reading.isEmpty("bind"), !reading.hasUnknownKey else { return }
-        decoder.report(
-            at: reading.key("bind") ?? Place(location: reading.place.location), "the listener has no address",
-            help: "bind: \"127.0.0.1:8080\"")
+        guard reading.isBlank("bind"), let place = reading.key("bind") else { return }
+        decoder.report(at: place, "the listener has no address", help: "bind: \"127.0.0.1:8080\"")
     }
 }
 

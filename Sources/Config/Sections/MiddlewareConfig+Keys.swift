@@ -115,7 +115,7 @@ extension CORSConfig: ConfigSection {
     static let sentence = "Lets pages of other origins call (Fetch standard), and answers their preflights."
     static let keys: [ConfigKey<CORSConfig>] = [
         ConfigKey(
-            "origins", \.origins, .oneOrMore(.origin), default: [],
+            "origins", \.origins, .oneOrMore(.origin), default: [], isRequired: true,
             "Exact origins such as `https://app.example.com`; `\"*\"` alone for every one."),
         ConfigKey(
             "methods", \.methods, .oneOrMore(.method), default: ["GET", "HEAD", "POST"], "Methods that may be used."),
@@ -132,10 +132,8 @@ extension CORSConfig: ConfigSection {
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
-        if reading.isEmpty("origins"), !reading.hasUnknownKey {
-            decoder.report(
-                at: reading.key("origins") ?? Place(location: reading.place.location), "cors needs the key `origins`",
-                help: "origins: [https://app.example.com]")
+        if reading.isBlank("origins"), let place = reading.key("origins") {
+            decoder.report(at: place, "no origin is allowed", help: "origins: [https://app.example.com]")
         }
         guard origins.contains("*"), let place = reading.key("origins") else { return }
         if origins.count > 1 { decoder.report(at: place, "`*` stands alone, without further origins") }

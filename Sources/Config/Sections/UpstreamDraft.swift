@@ -14,7 +14,7 @@ struct UpstreamDraft: ConfigSection {
     static let sentence = "A service: its endpoints, and how they are used. A URL or a list of URLs is enough."
     static let keys: [ConfigKey<UpstreamDraft>] = [
         ConfigKey(
-            "endpoints", \.endpoints, .oneOrMore(.endpoint), default: [],
+            "endpoints", \.endpoints, .oneOrMore(.endpoint), default: [], isRequired: true,
             "URLs of equivalent services: `http://10.0.0.11:9000`, `http://users.internal:9000` (resolved by TTL), "
                 + "`unix:/run/users.sock`."),
         ConfigKey(
@@ -31,10 +31,8 @@ struct UpstreamDraft: ConfigSection {
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
         checkTwins(decoder)
-        guard reading.isEmpty("endpoints"), !reading.hasUnknownKey else { return }
-        decoder.report(
-            at: reading.key("endpoints") ?? Place(location: reading.place.location), "the upstream has no endpoint",
-            help: "endpoints: [http://127.0.0.1:9000]")
+        guard reading.isBlank("endpoints"), let place = reading.key("endpoints") else { return }
+        decoder.report(at: place, "the upstream has no endpoint", help: "endpoints: [http://127.0.0.1:9000]")
     }
 
     func checkTwins(_ decoder: ConfigDecoder) {
