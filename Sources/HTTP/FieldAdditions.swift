@@ -70,8 +70,13 @@ package struct FieldAdditions: ~Copyable {
 
     /// Appends a line that was checked when it was made; false when the additions are full.
     package mutating func append(_ line: CheckedLine) -> Bool {
-        guard line.bytes.count <= lines.tailroom else { return false }
-        lines.append(line.bytes.span)
+        append(checked: line.bytes.span)
+    }
+
+    /// Appends the bytes of one or more `CheckedLine`s, kept elsewhere; false when the additions are full.
+    package mutating func append(checked bytes: Span<UInt8>) -> Bool {
+        guard bytes.count <= lines.tailroom else { return false }
+        lines.append(bytes)
         return true
     }
 

@@ -61,12 +61,17 @@ extension RequestContext {
     /// Removes a field in every spelling: any case, and `_` or `.` in place of `-`.
     public mutating func remove(_ name: FieldName) {
         guard !name.isReserved else { return }
+        remove(spellingsOf: name.folded.span)
+    }
+
+    /// Removes a field that is not reserved; `folded` as `ByteClass.folded` makes it.
+    mutating func remove(spellingsOf folded: Span<UInt8>) {
         for index in 0..<head.fields.count {
             let range = head.fields[index].name.range
-            guard ByteClass.isSpelling(bytes.span.extracting(range), of: name.folded.span) else { continue }
+            guard ByteClass.isSpelling(bytes.span.extracting(range), of: folded) else { continue }
             head.fields[index].isRemoved = true
         }
-        if !additions.isEmpty { additions.remove(spellingsOf: name.folded.span) }
+        if !additions.isEmpty { additions.remove(spellingsOf: folded) }
     }
 
     /// Sets a field to the request's identity.

@@ -43,20 +43,20 @@ package struct CompiledKey: Sendable {
     private func appendAddress(_ address: IPAddress, to output: inout Buffer) {
         guard output.tailroom >= 17 else { return }
         switch address.clientKey(v6Prefix: ipv6Prefix) {
-        case .v4(let bits): append(UInt64(bits), bytes: 4, to: &output)
+        case .v4(let bits): Self.append(UInt64(bits), bytes: 4, to: &output)
         case .v6(let high, let low):
             output.append(16)
-            appendRaw(high, bytes: 8, to: &output)
-            appendRaw(low, bytes: 8, to: &output)
+            Self.appendRaw(high, bytes: 8, to: &output)
+            Self.appendRaw(low, bytes: 8, to: &output)
         }
     }
 
-    private func append(_ value: UInt64, bytes: Int, to output: inout Buffer) {
+    private static func append(_ value: UInt64, bytes: Int, to output: inout Buffer) {
         output.append(UInt8(truncatingIfNeeded: bytes))
         appendRaw(value, bytes: bytes, to: &output)
     }
 
-    private func appendRaw(_ value: UInt64, bytes: Int, to output: inout Buffer) {
+    private static func appendRaw(_ value: UInt64, bytes: Int, to output: inout Buffer) {
         for index in stride(from: bytes - 1, through: 0, by: -1) {
             output.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index)))
         }

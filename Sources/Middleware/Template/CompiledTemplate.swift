@@ -6,9 +6,18 @@ internal import HTTP
 ///
 /// Expansion is a single pass: what a client sent is never looked at for braces.
 package struct CompiledTemplate: Sendable {
-    private enum Operation: Sendable {
+    enum Operation: Sendable {
+        /// A range of the text.
         case literal(Range<Int>)
         case variable(CompiledVariable, TemplateEscaping)
+
+        /// The operation when its text stands `offset` further on.
+        func moved(by offset: Int) -> Operation {
+            switch self {
+            case .literal(let range): .literal((range.lowerBound + offset)..<(range.upperBound + offset))
+            case .variable(let variable, let escaping): .variable(variable.moved(by: offset), escaping)
+            }
+        }
     }
 
     /// Where the value is going to stand.
@@ -20,8 +29,8 @@ package struct CompiledTemplate: Sendable {
     }
 
     /// Literal text and names.
-    private let text: [UInt8]
-    private let operations: [Operation]
+    let text: [UInt8]
+    let operations: [Operation]
     /// How far a redirect's target is fixed: what comes behind this offset must begin a path, a query or nothing.
     private let authorityEnd: Int?
 
@@ -65,26 +74,25 @@ package struct CompiledTemplate: Sendable {
     ///
     /// - Returns: false when there is no room; the buffer then holds a part of it.
     package func append(to output: inout Buffer, _ request: borrowing RequestContext) -> Bool {
-        append(to: &output, from: request)
+        Self.append(operations.span, text.span, to: &output, from: request)
     }
 
     /// Appends the value for a response.
     package func append(to output: inout Buffer, _ response: borrowing ResponseContext) -> Bool {
-        append(to: &output, from: response)
+        Self.append(operations.span, text.span, to: &output, from: response)
     }
 
     @inline(__always)
-    private func append<Source: VariableSource & ~Copyable>(to output: inout Buffer, from source: borrowing Source)
-        -> Bool
-    {
+    static func append<Source: VariableSource & ~Copyable>(
+        _ operations: Span<Operation>, _ text: Span<UInt8>, to output: inout Buffer, from source: borrowing Source
+    ) -> Bool {
         for index in 0..<operations.count {
             switch operations[index] {
             case .literal(let range):
-                if !output.appendIfRoom(text.span.extracting(range)) { return false }
+                if !output.appendIfRoom(text.extracting(range)) { return false }
             case .variable(let variable, let escaping):
                 let start = output.count
-                let name = text.span.extracting(variable.name)
-                if !source.append(variable.kind, name: name, to: &output) { return false }
+                if !source.append(variable.kind, name: text.extracting(variable.name), to: &output) { return false }
                 if !escaping.escape(variable.kind, in: &output, from: start) { return false }
             }
         }

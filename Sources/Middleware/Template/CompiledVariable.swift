@@ -33,6 +33,16 @@ struct CompiledVariable: Sendable, Equatable {
         name = start..<text.count
     }
 
+    private init(kind: Kind, name: Range<Int>) {
+        self.kind = kind
+        self.name = name
+    }
+
+    /// The variable when the bytes of its name stand `offset` further on.
+    func moved(by offset: Int) -> CompiledVariable {
+        CompiledVariable(kind: kind, name: (name.lowerBound + offset)..<(name.upperBound + offset))
+    }
+
     /// Whether the value is known only while the request is decided on.
     var isRequestPhaseOnly: Bool { kind == .pathParameter }
 }
