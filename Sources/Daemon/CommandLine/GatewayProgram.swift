@@ -78,7 +78,7 @@ enum GatewayProgram {
         defer { logs.stop() }
         let demands = SignalDemands(signals: signals, supervisor: supervisor, control: binder.control)
         let process = GatewayProcess(
-            engine: ProxyEngine(loaded.config, files: files, log: AccessLog(logs.sinks)), binder: binder,
+            engine: ProxyEngine(loaded.config, files: files, log: AccessLog(logs.sinks), logger: logs.logger), binder: binder,
             loader: loader, source: demands,
             configPath: source.path, log: logs.logger, logs: logs)
         return process.run(loaded, generation: source.generation)

@@ -1,4 +1,5 @@
 import Config
+import Logging
 import Net
 import Proxy
 import Telemetry
@@ -10,13 +11,15 @@ final class ProxyEngine: GatewayEngine {
     private static let reserve = 256
 
     private let gateway: Gateway
+    private let names: EndpointNames
 
     /// - Parameter files: how many descriptors this process may have.
-    init(_ config: GatewayConfig, files: Int, log: AccessLog) {
+    init(_ config: GatewayConfig, files: Int, log: AccessLog, logger: Logger) {
         let workers = Self.workers(config)
         gateway = Gateway(
             workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + 8 * workers),
             kinds: MiddlewareKinds(), subrequests: NoSubrequests(), log: log)
+        names = EndpointNames(logger)
     }
 
     private static func workers(_ config: GatewayConfig) -> Int {
@@ -28,10 +31,18 @@ final class ProxyEngine: GatewayEngine {
 
     func start(_ config: GatewayConfig, listeners: [BoundListener]) throws {
         try gateway.start(config, sockets: listeners.map(Self.socket))
+        resolveNames()
     }
 
     func publish(_ config: GatewayConfig, listeners: [BoundListener]) throws {
         try gateway.publish(config, sockets: listeners.map(Self.socket))
+        resolveNames()
+    }
+
+    /// Keeps the host names among the endpoints resolved. A name that cannot be does not stop anything: its endpoint is
+    /// unusable until it can.
+    private func resolveNames() {
+        names.resolve(gateway.snapshot?.upstreams ?? [])
     }
 
     private static func socket(_ listener: BoundListener) -> ListenerSocket {
@@ -43,5 +54,8 @@ final class ProxyEngine: GatewayEngine {
     func drain(timeout: Duration) { gateway.drain(timeout: timeout) }
     func stop() { gateway.stop() }
     var isStopped: Bool { gateway.isStopped }
-    func waitUntilStopped() { gateway.waitUntilStopped() }
+    func waitUntilStopped() {
+        gateway.waitUntilStopped()
+        names.stop()
+    }
 }

@@ -135,6 +135,7 @@ extension Worker where Driver: ~Copyable {
             connection: downstreams[downstream].closes ? .close : .keepAlive,
             clientMinorVersion: exchanges[exchange].minorVersion, date: date.bytes.span)
         exchanges[exchange].sentBytes = out.count
+        keepResponseHead(exchange, out)
         if !isBodyless, exchanges[exchange].method != .head {
             if answer.body.isEmpty { out.append(body) } else { out.append(answer.body) }
             exchanges[exchange].responseContentBytes = bodyCount

@@ -41,7 +41,7 @@ extension Worker where Driver: ~Copyable {
         exchanges[key].record.total = driver.now.since(started)
         exchanges[key].record.queue = span(from: exchanges[key].queuedAt, to: exchanges[key].connectingAt)
         exchanges[key].record.connect = span(from: exchanges[key].connectingAt, to: exchanges[key].connectedAt)
-        exchanges[key].record.firstByte = span(from: exchanges[key].sentAt, to: exchanges[key].firstByteAt)
+        exchanges[key].record.firstByte = span(from: started, to: exchanges[key].firstByteAt)
         exchanges[key].record.status = exchanges[key].status
         exchanges[key].record.code = exchanges[key].code
         exchanges[key].record.bodyReceived = exchanges[key].requestContentBytes
@@ -65,12 +65,29 @@ extension Worker where Driver: ~Copyable {
     ) {
         let all = bytes.span
         let head = all.extracting(0..<min(exchanges[exchange].headBytes, all.count))
-        let none = all.extracting(0..<0)
-        let texts = ExchangeTexts(
-            head: head, responseHead: none, requestID: all.extracting(exchanges[exchange].requestID.range),
-            route: route.span, upstream: upstream.span, endpoint: endpoint.span,
-            identity: all.extracting(exchanges[exchange].identity.range))
-        lanes.append(number, exchanges[exchange].record, texts, now: driver.now)
+        let id = all.extracting(exchanges[exchange].requestID.range)
+        let identity = all.extracting(exchanges[exchange].identity.range)
+        if let answer = exchanges[exchange].responseHead.take() {
+            let texts = ExchangeTexts(
+                head: head, responseHead: answer.span, requestID: id, route: route.span, upstream: upstream.span,
+                endpoint: endpoint.span, identity: identity)
+            lanes.append(number, exchanges[exchange].record, texts, now: driver.now)
+        } else {
+            let texts = ExchangeTexts(
+                head: head, responseHead: all.extracting(0..<0), requestID: id, route: route.span,
+                upstream: upstream.span, endpoint: endpoint.span, identity: identity)
+            lanes.append(number, exchanges[exchange].record, texts, now: driver.now)
+        }
+    }
+
+    /// Keeps the answer's head where the log's format reads its fields.
+    mutating func keepResponseHead(_ exchange: SlabKey, _ head: borrowing Buffer) {
+        let number = logLane(of: exchange)
+        guard number >= 0, lanes.needsResponseFields(number) else { return }
+        var copy = driver.buffers.take(atLeast: head.count)
+        copy.append(head)
+        if let old = exchanges[exchange].responseHead.take() { driver.buffers.give(old) }
+        exchanges[exchange].responseHead = consume copy
     }
 
     private mutating func poolName(_ exchange: SlabKey) -> [UInt8] {

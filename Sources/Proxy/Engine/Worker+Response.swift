@@ -119,6 +119,7 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].phase = .receiving
         exchanges[exchange].isResponseStarted = true
         exchanges[exchange].status = response.head.status
+        keepResponseHead(exchange, out)
         sendHeadAndContent(exchange, key, out, buffer)
     }
 

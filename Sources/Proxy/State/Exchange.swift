@@ -115,6 +115,8 @@ struct Exchange: ~Copyable {
 
     var record = ExchangeRecord()
     var logNames: LogNames?
+    /// The answer's head as sent; only for log formats that read it.
+    var responseHead: Buffer?
     /// Bytes of the request's head.
     var headBytes = 0
     var totalDeadline = Instant.never
