@@ -170,7 +170,7 @@ func pieces(of bytes: [UInt8], _ random: inout RandomSource) -> [[UInt8]] {
     var result: [[UInt8]] = []
     var rest = bytes[...]
     while !rest.isEmpty {
-        let count = min(rest.count, random.below(random.below(3) == 0 ? 4 : 1_500))
+        let count = min(rest.count, random.below(random.below(3) == 0 ? 4 : 8_000))
         result.append(Array(rest.prefix(count)))
         rest = rest.dropFirst(count)
     }

@@ -104,5 +104,10 @@ import Testing
         let bytes = Array(text.utf8)
         let parser = RequestParser(limits: RequestLimits(headBytes: bytes.count - 1))
         #expect(throws: RequestFailure(.headersTooLarge)) { try parser.parse(bytes.span, into: &head) }
+        // With as many bytes as a head may have and no end among them, nothing can become of it any more.
+        let beginning = Array(bytes.dropLast())
+        #expect(throws: RequestFailure(.headersTooLarge)) { try parser.parse(beginning.span, into: &head) }
+        let shorter = Array(beginning.dropLast())
+        #expect(try !parser.parse(shorter.span, into: &head))
     }
 }
