@@ -22,6 +22,18 @@ package struct RingQueue<Element>: ~Copyable {
         count &+= 1
     }
 
+    /// Puts an element before all others.
+    @inlinable
+    package mutating func prepend(_ element: Element) {
+        if count == ring.count { grow() }
+        head = (head &- 1) & (ring.count &- 1)
+        ring[head] = element
+        count &+= 1
+    }
+
+    @inlinable
+    package var first: Element? { count == 0 ? nil : ring[head] }
+
     @inlinable
     package mutating func popFirst() -> Element? {
         if count == 0 { return nil }

@@ -28,6 +28,12 @@ package struct ListeningSocket: Sendable, Equatable {
     /// Stable number of the listener.
     let listener: Int
     let port: UInt16
+
+    package init(descriptor: Int32, listener: Int, port: UInt16) {
+        self.descriptor = descriptor
+        self.listener = listener
+        self.port = port
+    }
 }
 
 /// Identity of an exchange for those outside the worker: worker, place and generation. An answer to an exchange that is over

@@ -28,6 +28,8 @@ extension Worker where Driver: ~Copyable {
                 return
             }
             guard state.acquireConnection(endpoint: index, orWakeLater: context.index) else {
+                // An idle connection to another endpoint holds a permit that this request has more use for.
+                if closeOldestIdle(pool) { continue }
                 enqueue(exchange, pool)
                 return
             }
@@ -66,6 +68,7 @@ extension Worker where Driver: ~Copyable {
             exchanges[exchange].session = key
             exchanges[exchange].endpoint = index
             exchanges[exchange].phase = .connecting
+            leaveQueue(exchange)
             exchanges[exchange].connectingAt = driver.now
             countRequest(exchange, state, index)
             setUpstreamTimer(key, after: route(of: exchange)?.connectTimeout ?? 3_000_000_000)
@@ -153,6 +156,20 @@ extension Worker where Driver: ~Copyable {
         setUpstreamTimer(key, after: sessions[key].idleLimit)
     }
 
+    /// Closes the idle session of a pool that was left alone for longest. False: there is none.
+    mutating func closeOldestIdle(_ pool: SlabKey) -> Bool {
+        var oldest = SlabKey.none
+        for index in pools[pool].newestIdle.indices {
+            var key = pools[pool].newestIdle[index]
+            guard sessions.contains(key) else { continue }
+            while sessions.contains(sessions[key].older) { key = sessions[key].older }
+            if !sessions.contains(oldest) || sessions[key].idleSince < sessions[oldest].idleSince { oldest = key }
+        }
+        guard sessions.contains(oldest) else { return false }
+        closeSession(oldest)
+        return true
+    }
+
     mutating func unlinkIdle(_ key: SlabKey) {
         guard sessions[key].phase == .idle else { return }
         let pool = sessions[key].pool
@@ -187,18 +204,34 @@ extension Worker where Driver: ~Copyable {
 
     private mutating func enqueue(_ exchange: SlabKey, _ pool: SlabKey) {
         let state = pools[pool].state
+        exchanges[exchange].phase = .queued
+        if exchanges[exchange].isQueued {
+            // It was tried in its turn and there was no permit: it keeps its place and its deadline.
+            pools[pool].waiting.prepend(exchange)
+            return
+        }
         guard state.enterQueue() else {
             failExchange(exchange, .connectionLimitReached)
             return
         }
-        exchanges[exchange].phase = .queued
         exchanges[exchange].queuedAt = driver.now
         exchanges[exchange].isQueued = true
+        _ = firstWaiting(pool)
         pools[pool].waiting.append(exchange)
         armExchangeTimer(exchange)
         if let holder = state.takeIdleHolder(except: context.index) {
             context.inboxes[holder].post(.giveUpIdle(upstream: state.name))
         }
+    }
+
+    /// The exchange that waits longest. Those before it that do not wait any more are forgotten, so that a queue which nobody
+    /// serves does not grow with those who gave up.
+    private mutating func firstWaiting(_ pool: SlabKey) -> SlabKey? {
+        while let exchange = pools[pool].waiting.first {
+            if exchanges.contains(exchange), exchanges[exchange].phase == .queued { return exchange }
+            _ = pools[pool].waiting.popFirst()
+        }
+        return nil
     }
 
     /// Ends the wait of an exchange, however it ends.
@@ -212,22 +245,24 @@ extension Worker where Driver: ~Copyable {
     /// Gives a free session to the exchange that waits longest. False: nobody waits.
     private mutating func serveWaiting(with key: SlabKey) -> Bool {
         let pool = sessions[key].pool
-        while let exchange = pools[pool].waiting.popFirst() {
-            guard exchanges.contains(exchange), exchanges[exchange].phase == .queued else { continue }
-            leaveQueue(exchange)
-            attach(exchange, key, isReused: sessions[key].requests > 0)
-            return true
-        }
-        return false
+        guard let exchange = firstWaiting(pool) else { return false }
+        _ = pools[pool].waiting.popFirst()
+        attach(exchange, key, isReused: sessions[key].requests > 0)
+        return true
     }
 
-    /// A permit may be free: the exchange that waits longest tries again.
-    mutating func serveWaiting(_ pool: SlabKey) {
-        while let exchange = pools[pool].waiting.popFirst() {
-            guard exchanges.contains(exchange), exchanges[exchange].phase == .queued else { continue }
-            leaveQueue(exchange)
-            connectExchange(exchange)
-            return
+    /// Permits of an upstream may be free: those that wait try again in their turn, until one has to go on waiting. That one
+    /// notes this worker for the next permit, so whoever waits behind it is served then. After a reload some may wait in the
+    /// pool of the configuration before.
+    mutating func serveWaiting(named name: String) {
+        for index in pools.indices {
+            guard let pool = pools.key(at: index), pools[pool].state.name == name else { continue }
+            while let exchange = firstWaiting(pool) {
+                _ = pools[pool].waiting.popFirst()
+                connectExchange(exchange)
+                if exchanges.contains(exchange), exchanges[exchange].phase == .queued { return }
+                guard pools.contains(pool) else { break }
+            }
         }
     }
 

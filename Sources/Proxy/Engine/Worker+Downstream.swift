@@ -87,8 +87,11 @@ extension Worker where Driver: ~Copyable {
             onClientTunnelEnd(key)
         case .exchange:
             let exchange = downstreams[key].exchange
-            downstreams[key].closes = true
-            guard exchanges.contains(exchange), !exchanges[exchange].isRequestComplete else { return }
+            guard exchanges.contains(exchange), !exchanges[exchange].isRequestComplete else {
+                // A client that has asked all it wants still gets every answer; the last one says that it is the last.
+                if downstreams[key].pending == nil { downstreams[key].closes = true }
+                return
+            }
             if downstreams[key].pending == nil {
                 // RFC 9112 section 8: an incomplete request is never completed for it.
                 exchanges[exchange].code = .clientClosed

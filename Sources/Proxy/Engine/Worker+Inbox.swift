@@ -30,7 +30,7 @@ extension Worker where Driver: ~Copyable {
         case .decision(let id, let decision):
             resume(SlabKey(rawValue: id.key), decision)
         case .permitFreed(let upstream):
-            if let pool = livePool(named: upstream) { serveWaiting(pool) }
+            serveWaiting(named: upstream)
         case .giveUpIdle(let upstream):
             giveUpIdle(upstream)
         case .connection(let descriptor, let socket):
@@ -54,13 +54,7 @@ extension Worker where Driver: ~Copyable {
     /// Closes the idle session that was used last but longest ago, so that another worker gets its permit.
     private mutating func giveUpIdle(_ upstream: String) {
         guard let pool = livePool(named: upstream) else { return }
-        for index in pools[pool].newestIdle.indices {
-            var key = pools[pool].newestIdle[index]
-            guard sessions.contains(key) else { continue }
-            while sessions.contains(sessions[key].older) { key = sessions[key].older }
-            closeSession(key)
-            break
-        }
+        _ = closeOldestIdle(pool)
         if pools[pool].idleCount > 0 { pools[pool].state.noteIdle(context.index, holds: true) }
     }
 

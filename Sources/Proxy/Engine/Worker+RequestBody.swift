@@ -12,6 +12,7 @@ import WebSocket
 extension Worker where Driver: ~Copyable {
     /// Gives an exchange its connection and sends the head.
     mutating func attach(_ exchange: SlabKey, _ session: SlabKey, isReused: Bool) {
+        leaveQueue(exchange)
         sessions[session].exchange = exchange
         sessions[session].phase = .busy
         sessions[session].requests &+= 1
@@ -90,7 +91,11 @@ extension Worker where Driver: ~Copyable {
         case .none, .untilClose:
             downstreams[downstream].pending = consume pending
         }
-        guard exchanges.contains(exchange), downstreams.contains(downstream) else { return }
+        guard exchanges.contains(exchange), downstreams.contains(downstream), sessions.contains(session),
+            exchanges[exchange].session == session
+        else { return }
+        // The head is still held back when its content brought nothing to send.
+        driver.flush(sessions[session].socket)
         if exchanges[exchange].isRequestComplete {
             requestSent(exchange)
         } else if downstreams[downstream].sawEnd {

@@ -105,7 +105,11 @@ extension Worker where Driver: ~Copyable {
         }
         noteResponseFraming(exchange)
         let closesDownstream = planDownstreamFraming(exchange)
-        if closesDownstream { downstreams[exchanges[exchange].downstream].closes = true }
+        // An answer before the end of the request: what is left of it is not waited for, and the client is told (RFC 9112
+        // section 9.6).
+        if closesDownstream || !exchanges[exchange].isRequestComplete {
+            downstreams[exchanges[exchange].downstream].closes = true
+        }
         timers.remove(Owner.upstreamTimer(key))
         if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }
         endRetry(exchange)
@@ -235,7 +239,10 @@ extension Worker where Driver: ~Copyable {
             return
         }
         driver.send(socket, head, more: true)
-        receiveContent(exchange, key, content)
+        let isWhole = takeContent(exchange, content)
+        // The head may still be held back when the content brought nothing to send. What comes after looks at what is queued
+        // and waits for `drained`, so it must not see bytes that only wait for us.
         driver.flush(socket)
+        if isWhole, exchanges.contains(exchange) { afterContent(exchange, key) }
     }
 }

@@ -9,6 +9,12 @@ import WebSocket
 /// Content of the response, from the upstream to the client.
 extension Worker where Driver: ~Copyable {
     mutating func receiveContent(_ exchange: SlabKey, _ key: SlabKey, _ buffer: consuming Buffer) {
+        let isWhole = takeContent(exchange, buffer)
+        if isWhole, exchanges.contains(exchange) { afterContent(exchange, key) }
+    }
+
+    /// Sends content on to the client. False: it is broken and the exchange was cut.
+    mutating func takeContent(_ exchange: SlabKey, _ buffer: consuming Buffer) -> Bool {
         switch exchanges[exchange].responseFraming {
         case .none:
             // Content where none may be (RFC 9110 section 9.3.2): the answer is complete, the connection is not to be trusted.
@@ -25,11 +31,11 @@ extension Worker where Driver: ~Copyable {
             if buffer.count == rest { exchanges[exchange].isResponseComplete = true }
             sendContent(exchange, buffer)
         case .chunked:
-            guard receiveChunks(exchange, buffer) else { return }
+            return receiveChunks(exchange, buffer)
         case .untilClose:
             sendContent(exchange, buffer)
         }
-        if exchanges.contains(exchange) { afterContent(exchange, key) }
+        return true
     }
 
     /// False: the coding is broken and the exchange was cut.

@@ -1,0 +1,26 @@
+import Containers
+
+/// What a worker holds at this moment.
+package struct WorkerAccounts: Sendable, Equatable {
+    package var downstreams = 0
+    package var upstreams = 0
+    package var exchanges = 0
+    /// Deadlines that are set.
+    package var timers = 0
+    /// Snapshots that are in force or still used.
+    package var snapshots = 0
+
+    package init() {}
+}
+
+extension Worker where Driver: ~Copyable {
+    package var accounts: WorkerAccounts {
+        var accounts = WorkerAccounts()
+        accounts.downstreams = downstreams.count
+        accounts.upstreams = sessions.count
+        accounts.exchanges = exchanges.count
+        accounts.timers = timers.count
+        accounts.snapshots = snapshots.count
+        return accounts
+    }
+}
