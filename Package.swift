@@ -97,7 +97,7 @@ let package = Package(
         .target(
             name: "Simulation", dependencies: ["Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware"],
             path: "Tests/Simulation", swiftSettings: strict),
-        tests("SimulationTests", ["Simulation", "Proxy", "EventLoop", "Containers", "Net", "Config"]),
+        tests("SimulationTests", ["Simulation", "Proxy", "Upstream", "Middleware", "Telemetry", "EventLoop", "Containers", "Net", "Config"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

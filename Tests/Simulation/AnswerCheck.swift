@@ -18,6 +18,9 @@ struct AnswerCheck {
         isFromOrigin = !nonces.isEmpty
         saysClose = head.values("connection").contains { $0.lowercased().contains("close") }
         expected = plan.answerHasBody ? Payload.bytes(plan.nonce, .response, count: plan.responseBody.count) : []
+        if plan.isOld, !head.values("transfer-encoding").isEmpty {
+            network.violate("\(plan.nonce): a transfer coding for HTTP/1.0")
+        }
         guard isFromOrigin else { return }
         if nonces != [plan.nonce] { network.violate("\(plan.nonce): got the answer of \(nonces)") }
         if case .malformed = plan.originDefect { return }

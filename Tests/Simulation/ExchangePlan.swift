@@ -47,6 +47,8 @@ package struct ExchangePlan: Sendable {
     package var requestBody = Framing.none
     package var expectsContinue = false
     package var wantsClose = false
+    /// HTTP/1.0: one request a connection, no coding either way.
+    package var isOld = false
     package var sendsSlowly = false
     package var status = 200
     package var responseBody = Framing.length(0)
@@ -106,6 +108,11 @@ extension ExchangePlan {
             method = "POST"
             requestBody = .none
             expectsContinue = false
+        } else if network.decides(.clientIsOld) {
+            isOld = true
+            wantsClose = true
+            expectsContinue = false
+            if requestBody != .none { requestBody = .length(requestBody.count) }
         } else if network.decides(.clientAborts) {
             let resets = network.random.below(2) == 0
             clientDefect =
@@ -116,7 +123,9 @@ extension ExchangePlan {
         if network.decides(.originTruncates) { originDefect = .truncates(network.random.below(1_000)) }
         if network.decides(.originResets) { originDefect = .resets(network.random.below(1_000)) }
         if network.decides(.originMalformed) {
-            originDefect = .malformed(network.random.below(ResponseWriter.malformedCount))
+            // An answer without content cannot have malformed content.
+            let kinds = method == "HEAD" ? ResponseWriter.malformedHeadCount : ResponseWriter.malformedCount
+            originDefect = .malformed(network.random.below(kinds))
         }
         if network.decides(.originStalls) { originDefect = .stalls }
         if network.decides(.originExtraBytes) { originDefect = .extraBytes }

@@ -28,6 +28,7 @@ package final class FakeClient: SimulatedPeer {
     /// No further request goes out on this connection.
     private var isClosing = false
     private var wroteMalformed = false
+    private var hasEnded = false
 
     // Of the current answer.
     private var answer: AnswerCheck?
@@ -54,6 +55,7 @@ package final class FakeClient: SimulatedPeer {
         unsentBody = nil
         isClosing = false
         wroteMalformed = false
+        hasEnded = false
         answer = nil
         isInterim = false
         receivedBytes = 0
@@ -126,6 +128,7 @@ package final class FakeClient: SimulatedPeer {
             break
         }
         if plan.wantsClose { isClosing = true }
+        if plan.isOld { network.inflicts(.clientIsOld) }
         let body = RequestWriter.body(plan)
         if plan.expectsContinue {
             isWriting = true
@@ -173,6 +176,7 @@ package final class FakeClient: SimulatedPeer {
         exchange.isFullySent = true
         if isClosing || requestsLeft == 0 || plans.isEmpty, network.happens(.clientHalfCloses) {
             isClosing = true
+            hasEnded = true
             connection.end()
         }
         if exchange.outcome != nil, awaiting.isEmpty { settle() }
@@ -263,7 +267,9 @@ package final class FakeClient: SimulatedPeer {
         if answer.saysClose {
             isClosing = true
             for later in awaiting { later.taints.append("behind a closing answer") }
-            if !exchange.plan.wantsClose, answer.isFromOrigin { shadow.closed(behind: exchange) }
+            // Behind the last request of a client that ended its direction nothing can come.
+            let isLast = hasEnded && awaiting.isEmpty
+            if !exchange.plan.wantsClose, answer.isFromOrigin, !isLast { shadow.closed(behind: exchange) }
         }
         if unsentBody?.exchange === exchange {
             // The final answer came instead of 100: the body is not sent, and so the connection has no future.

@@ -110,7 +110,6 @@ private final class OriginSession: SimulatedPeer {
         if plan.originDefect == .stalls {
             exchange?.taints.append("stalled")
             network.inflicts(.originStalls)
-            network.extendExcuse()
             return
         }
         for _ in 0..<plan.interims {

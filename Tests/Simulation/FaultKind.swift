@@ -20,6 +20,8 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case acceptBurst
     /// Accepting fails for a while, as when descriptors run out.
     case acceptPause
+    /// A new configuration comes into force.
+    case reload
 
     // The network and the kernel; exchanges may be lost, but visibly.
     case networkReset
@@ -38,6 +40,8 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case clientSlowBody
     case clientSlowReader
     case clientHalfCloses
+    /// Speaks HTTP/1.0.
+    case clientIsOld
     case clientAborts
     case clientMalformed
 
@@ -60,8 +64,9 @@ package enum FaultKind: String, CaseIterable, Sendable {
     package var isLossy: Bool {
         switch self {
         case .partialRead, .partialWrite, .delay, .reorder, .heldBackEvent, .batch, .spuriousWake, .wallClockStep,
-            .acceptBurst, .acceptPause, .clientPipelines, .clientSlowBody, .clientSlowReader, .clientHalfCloses,
-            .originInterim, .originUntilClose, .originSlowAnswer, .originSlowReader:
+            .acceptBurst, .acceptPause, .reload, .clientPipelines, .clientSlowBody, .clientSlowReader,
+            .clientHalfCloses,
+            .clientIsOld, .originInterim, .originUntilClose, .originSlowAnswer, .originSlowReader:
             false
         case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .closeAfterQuiet,
             .clientAborts, .clientMalformed, .originEarlyAnswer, .originExtraBytes, .originTruncates, .originMalformed,

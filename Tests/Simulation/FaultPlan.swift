@@ -16,15 +16,16 @@ package struct FaultPlan: Sendable {
         counts = chances
     }
 
-    /// The plan of a seed. Every fourth seed has no lossy faults.
+    /// The plan of a seed. Every fourth seed has no lossy faults, every fourth none that excuses other exchanges than its own.
     package init(seed: UInt64) {
         self.init()
         var random = RandomSource(seed: seed ^ 0x5EED_FA17)
         let isClean = seed % 4 == 0
+        let isStrict = seed % 4 == 1
         for kind in FaultKind.allCases {
             let isOn = random.below(2) == 0
             let chance = [5, 20, 60, 150, 300][random.below(5)]
-            if isOn, !(isClean && kind.isLossy) { chances[kind.index] = chance }
+            if isOn, !(isClean && kind.isLossy), !(isStrict && kind.excusesOthers) { chances[kind.index] = chance }
         }
     }
 

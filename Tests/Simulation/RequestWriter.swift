@@ -6,7 +6,8 @@ enum RequestWriter {
 
     static func head(_ plan: ExchangePlan) -> [UInt8] {
         if case .malformed(let kind) = plan.clientDefect { return malformed(kind, plan.nonce) }
-        var text = "\(plan.method) /x/\(plan.nonce)?fill=\(plan.cutSeed % 97) HTTP/1.1\r\nHost: a.test\r\n"
+        var text =
+            "\(plan.method) /x/\(plan.nonce)?fill=\(plan.cutSeed % 97) HTTP/1.\(plan.isOld ? 0 : 1)\r\nHost: a.test\r\n"
         text += "X-Nonce: \(plan.nonce)\r\n"
         switch plan.requestBody {
         case .none, .untilClose: break

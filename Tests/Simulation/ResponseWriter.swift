@@ -1,6 +1,8 @@
 /// The bytes of an answer, as an origin of the simulated world sends them.
 enum ResponseWriter {
     static let malformedCount = 8
+    /// The first ones are malformed in their heads.
+    static let malformedHeadCount = 6
     /// Must never reach anybody.
     static let extra = Array("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Nonce: evil\r\n\r\nEVIL".utf8)
 
@@ -42,9 +44,9 @@ enum ResponseWriter {
             case 2: "HTTP/1.1 200 OK\r\n\(field)X-A: b\u{0}c\r\nContent-Length: 2\r\n\r\nok"
             case 3: "HTTP/1.1 200 OK\r\n\(field)Content-Length: 2\r\nContent-Length: 3\r\n\r\nok!"
             case 4: "HTTP/1.1 200 OK\r\n\(field)Content-Length: +2\r\n\r\nok"
-            case 5: "HTTP/1.1 200 OK\r\n\(field)Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\nxyz\r\nok\r\n0\r\n\r\n"
-            case 6: "HTTP/1.1 200 OK\r\n\(field)Transfer-Encoding: chunked\r\n\r\n2\r\nokay\r\n0\r\n\r\n"
-            default: "HTTP/1.1 200 OK\r\n\(field)X-A: b\rX-B: c\r\nContent-Length: 2\r\n\r\nok"
+            case 5: "HTTP/1.1 200 OK\r\n\(field)X-A: b\rX-B: c\r\nContent-Length: 2\r\n\r\nok"
+            case 6: "HTTP/1.1 200 OK\r\n\(field)Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\nxyz\r\nok\r\n0\r\n\r\n"
+            default: "HTTP/1.1 200 OK\r\n\(field)Transfer-Encoding: chunked\r\n\r\n2\r\nokay\r\n0\r\n\r\n"
             }
         return Array(text.utf8)
     }

@@ -1,7 +1,5 @@
 package import Containers
 package import EventLoop
-import Glibc
-package import Net
 
 /// The driver of the simulated world: virtual sockets, virtual time, seeded faults. What the gateway cannot tell from a
 /// kernel, a kernel may do; what a contract of `IODriver` forbids is reported as a violation.
@@ -15,7 +13,7 @@ package struct SimulatedDriver: IODriver, ~Copyable {
         case read(SocketID)
     }
 
-    private struct Listening {
+    struct Listening {
         let descriptor: Int32
         let number: UInt32
         var pausedUntil: Instant?
@@ -28,16 +26,20 @@ package struct SimulatedDriver: IODriver, ~Copyable {
     package var wallClockNanoseconds: Int64 { now.nanoseconds % 1_000_000_000 }
     package var buffers = BufferPool()
 
-    private var slots: Slab<SimulatedConnection>
-    private var listening: [Listening] = []
+    var slots: Slab<SimulatedConnection>
+    var listening: [Listening] = []
     private var jobs: [Job] = []
     private var jobIndex = 0
-    private var turn = 0
+    var turn = 0
     /// A socket whose event this wait did not see.
     private var heldBack = SocketID.none
 
-    package init(network: SimulatedNetwork, connections: Int) {
+    let mutation: Mutation?
+    var sends = 0
+
+    package init(network: SimulatedNetwork, connections: Int, mutation: Mutation? = nil) {
         self.network = network
+        self.mutation = mutation
         now = network.now
         slots = Slab(limit: connections)
     }
@@ -45,6 +47,7 @@ package struct SimulatedDriver: IODriver, ~Copyable {
     // MARK: Waiting
 
     package mutating func wait(until deadline: Instant) {
+        let deadline = mutation == .sleepsThroughTimers ? Instant.never : deadline
         turn += 1
         checkLastTurn()
         // The worker's own work takes time.
@@ -115,6 +118,7 @@ package struct SimulatedDriver: IODriver, ~Copyable {
     private mutating func collectJobs() -> Bool {
         jobs.removeAll(keepingCapacity: true)
         jobIndex = 0
+        if network.wake.take() { network.isWakePending = true }
         if network.isWakePending { jobs.append(.wake) }
         for index in listening.indices where !listening[index].isStopped {
             if let until = listening[index].pausedUntil, until > network.now { continue }
@@ -154,7 +158,7 @@ package struct SimulatedDriver: IODriver, ~Copyable {
         return connection.isBlocked && connection.isWritable
     }
 
-    private func hasInput(_ connection: SimulatedConnection) -> Bool {
+    func hasInput(_ connection: SimulatedConnection) -> Bool {
         guard !connection.isFailureReported, case .reported = connection.connectState else { return false }
         if !connection.towardsGateway.arrived.isEmpty { return true }
         return connection.towardsGateway.hasEndArrived && !connection.isEndReported && connection.failure == nil
@@ -236,12 +240,13 @@ package struct SimulatedDriver: IODriver, ~Copyable {
             guard !connection.isFailureReported else { return nil }
             connection.isFailureReported = true
             network.note { "failed \(connection.number): \(failure)" }
-            return .failed(id, failure)
+            return mutation == .takesResetForEnd ? .endOfStream(id) : .failed(id, failure)
         }
         guard connection.isBlocked, connection.isWritable else { return nil }
         connection.flush()
         guard connection.output.isEmpty else { return nil }
         connection.isBlocked = false
+        if mutation == .missesDrained { return nil }
         network.note { "drained \(connection.number)" }
         return .drained(id)
     }
@@ -275,119 +280,5 @@ package struct SimulatedDriver: IODriver, ~Copyable {
         // Like a kernel's socket that had more than fits: it comes again in this turn, behind the others.
         if hasInput(connection) { jobs.append(.read(id)) }
         return .data(id, buffer)
-    }
-
-    // MARK: Calls
-
-    package mutating func listen(_ descriptor: Int32, listener: UInt32) {
-        if network.listeners[descriptor] == nil { network.violate("listen on unknown descriptor \(descriptor)") }
-        listening.append(Listening(descriptor: descriptor, number: listener))
-    }
-
-    package mutating func stopListening(_ listener: UInt32) {
-        for index in listening.indices where listening[index].number == listener { listening[index].isStopped = true }
-    }
-
-    package mutating func connect(to address: SocketAddress) throws(IOFailure) -> SocketID {
-        let connection: SimulatedConnection
-        do throws(IOFailureCause) {
-            connection = try network.connectUpstream(to: address)
-        } catch {
-            throw .exhausted
-        }
-        guard let id = slots.insert(connection) else { throw .exhausted }
-        network.upstreamOpened(address)
-        return id
-    }
-
-    package mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool) {
-        let bytes = unsafe buffer.withReadable { unsafe Array(UnsafeRawBufferPointer(start: $0, count: $1)) }
-        poison(&buffer)
-        buffers.give(buffer)
-        guard slots.contains(socket), !bytes.isEmpty else { return }
-        let connection = slots[socket]
-        guard connection.failure == nil else { return }
-        if case .reported = connection.connectState {} else { network.violate("a send before the connection stood") }
-        if connection.isEndWanted { network.violate("a send after shutdownWrite") }
-        network.note { "send \(connection.number): \(bytes.count)\(more ? " and more" : "")" }
-        connection.output.append(bytes)
-        connection.awaitsMore = more
-        if !more, !connection.isBlocked { connection.flush() }
-    }
-
-    /// A buffer that went back to the pool must not be read again: its bytes become garbage.
-    private func poison(_ buffer: inout Buffer) {
-        buffer.clear()
-        _ = unsafe buffer.fill { (memory, room) -> Int in
-            unsafe memset(memory, 0xDB, room)
-            return 0
-        }
-    }
-
-    package func queuedBytes(_ socket: SocketID) -> Int { slots.contains(socket) ? slots[socket].output.count : 0 }
-
-    package mutating func unread(_ socket: SocketID, _ buffer: consuming Buffer) {
-        let bytes = unsafe buffer.withReadable { unsafe Array(UnsafeRawBufferPointer(start: $0, count: $1)) }
-        poison(&buffer)
-        buffers.give(buffer)
-        guard slots.contains(socket) else { return }
-        if !slots[socket].partial.isEmpty { network.violate("unread twice") }
-        slots[socket].partial = bytes
-    }
-
-    package mutating func pause(_ socket: SocketID) {
-        if slots.contains(socket) { slots[socket].isPaused = true }
-    }
-
-    package mutating func resume(_ socket: SocketID) {
-        if slots.contains(socket) { slots[socket].isPaused = false }
-    }
-
-    package mutating func shutdownWrite(_ socket: SocketID) {
-        guard slots.contains(socket) else { return }
-        network.note { "shutdownWrite \(slots[socket].number)" }
-        slots[socket].shutdownByGateway()
-    }
-
-    package mutating func close(_ socket: SocketID) { remove(socket, isAbort: false) }
-
-    package mutating func abort(_ socket: SocketID) { remove(socket, isAbort: true) }
-
-    private mutating func remove(_ socket: SocketID, isAbort: Bool) {
-        guard let connection = slots.remove(socket) else { return }
-        network.note { "\(isAbort ? "abort" : "close") \(connection.number)" }
-        // A connect that hung until now was in the way of whoever waited for it.
-        if case .pending = connection.connectState { network.extendExcuse() }
-        connection.closeByGateway(isAbort: isAbort)
-        if !connection.isDownstream { network.upstreamClosed(connection.address) }
-    }
-
-    package mutating func isQuiet(_ socket: SocketID, peek: Bool) -> Bool {
-        guard slots.contains(socket) else { return false }
-        let connection = slots[socket]
-        if connection.failure != nil && connection.isFailureReported || connection.isEndReported
-            || connection.isReadable
-        {
-            return false
-        }
-        let closesNow = !connection.isDownstream && network.happens(.closeAfterQuiet)
-        // Sometimes the close is there before the kernel is asked, sometimes right after.
-        let isEarly = closesNow && network.random.below(2) == 0
-        if isEarly { connection.closeJustNow() }
-        if peek || connection.lastReadTurn == turn, hasInput(connection) || connection.failure != nil { return false }
-        if closesNow, !isEarly { connection.closeJustNow() }
-        return true
-    }
-
-    package mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool { false }
-
-    package mutating func setOwner(_ socket: SocketID, _ owner: UInt64) {
-        if slots.contains(socket) { slots[socket].owner = owner }
-    }
-
-    package func owner(_ socket: SocketID) -> UInt64 { slots.contains(socket) ? slots[socket].owner : 0 }
-
-    package func peer(_ socket: SocketID) -> SocketAddress {
-        slots.contains(socket) ? slots[socket].address : .unix(path: "")
     }
 }

@@ -21,6 +21,7 @@ package final class SimulatedNetwork {
     private var connectionCount = 0
     /// Moved by `wallClockStep` only.
     package var wallClockOffset: Int64 = 1_800_000_000
+    package let wake = SimulatedWake()
     /// A wake-up that was not reported yet.
     package var isWakePending = false
     /// Told by the driver at each wait.
@@ -40,8 +41,8 @@ package final class SimulatedNetwork {
     package private(set) var violations: [String] = []
     /// What happened, when a seed is replayed.
     package var trace: ((String) -> Void)?
-    /// Connections that the gateway opened and did not close, by service.
-    package var upstreamOpen: [SocketAddress: Int] = [:]
+    /// Connections that the gateway opened and did not close.
+    package var upstreamOpen = 0
     package var upstreamOpenMax = 0
 
     package init(seed: UInt64, faults: FaultPlan) {
@@ -176,16 +177,6 @@ package final class SimulatedNetwork {
         }
         return connection
     }
-
-    // MARK: Accounts
-
-    func upstreamOpened(_ address: SocketAddress) {
-        let count = (upstreamOpen[address] ?? 0) + 1
-        upstreamOpen[address] = count
-        upstreamOpenMax = max(upstreamOpenMax, count)
-    }
-
-    func upstreamClosed(_ address: SocketAddress) { upstreamOpen[address] = (upstreamOpen[address] ?? 0) - 1 }
 }
 
 /// What the network knows of a failed connect at once.

@@ -40,12 +40,16 @@ package struct Simulation {
     /// Virtual time in which a gateway must have closed everything after its last client.
     private static let settleTime: Int64 = 900_000_000_000
 
+    /// Virtual time after the last client in which late things may still show.
+    private static let quietTime: Int64 = 10_000_000_000
+
     package var seed: UInt64
     package var faults: FaultPlan
-    /// Queued bytes of one socket, at most: the gateway's promise of back-pressure.
-    package var queuedBytesLimit = 1_048_576
-    /// Upstream connections to one address, at most.
+    /// Queued bytes of one socket, at most: one large receive and what is framed around it.
+    package var queuedBytesLimit = 3 * 65_536
+    /// Upstream connections, at most.
     package var upstreamLimit = Int.max
+    package var mutation: Mutation?
     package var trace: ((String) -> Void)?
 
     package init(seed: UInt64) {
@@ -54,8 +58,8 @@ package struct Simulation {
     }
 
     package func run<System: SimulatedSystem & ~Copyable>(
-        _ make: (consuming SimulatedDriver) -> System
-    ) -> Report {
+        _ make: (consuming SimulatedDriver, SimulatedNetwork) throws -> System
+    ) rethrows -> Report {
         let network = SimulatedNetwork(seed: seed, faults: faults)
         var digest = Digest()
         if let trace {
@@ -70,7 +74,7 @@ package struct Simulation {
             network.add(FakeOrigin(address: address, network: network, shadow: shadow))
         }
         let clients = makeClients(network, shadow)
-        var system = make(SimulatedDriver(network: network, connections: 1_000))
+        var system = try make(SimulatedDriver(network: network, connections: 1_000, mutation: mutation), network)
         var turns = 0
         var deadline = Instant.never
         let baseline = firstTurn(&system, network, &turns)
@@ -81,7 +85,7 @@ package struct Simulation {
             if deadline == .never, clients.allSatisfy(\.isDone) {
                 deadline = network.now.advanced(by: Self.settleTime)
             }
-            if deadline != .never, network.isQuiescent || network.now >= deadline { break }
+            if deadline != .never, hasSettled(network, deadline: deadline) { break }
         }
         if network.violations.isEmpty {
             shadow.finish()
@@ -95,6 +99,12 @@ package struct Simulation {
             turns: turns, virtualSeconds: Int(network.now.nanoseconds / 1_000_000_000),
             buffersMax: network.buffersOutstandingMax, queuedBytesMax: network.queuedBytesMax,
             upstreamOpenMax: network.upstreamOpenMax, digest: digest.value)
+    }
+
+    /// Whether the world is over: nothing is open for a while, or the time for that is.
+    private func hasSettled(_ network: SimulatedNetwork, deadline: Instant) -> Bool {
+        if network.isQuiescent || network.now >= deadline { return true }
+        return network.openSockets == 0 && network.now >= deadline.advanced(by: Self.quietTime - Self.settleTime)
     }
 
     /// Buffers that the gateway holds before the first client comes.
@@ -131,7 +141,7 @@ package struct Simulation {
             network.violate("\(network.queuedBytesMax) bytes queued on one socket")
         }
         if network.upstreamOpenMax > upstreamLimit {
-            network.violate("\(network.upstreamOpenMax) connections to one origin")
+            network.violate("\(network.upstreamOpenMax) connections to origins")
         }
     }
 

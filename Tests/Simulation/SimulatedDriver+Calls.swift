@@ -1,0 +1,147 @@
+package import Containers
+package import EventLoop
+import Glibc
+package import Net
+
+/// What the gateway asks of its driver.
+extension SimulatedDriver {
+    package mutating func listen(_ descriptor: Int32, listener: UInt32) {
+        if network.listeners[descriptor] == nil { network.violate("listen on unknown descriptor \(descriptor)") }
+        listening.append(Listening(descriptor: descriptor, number: listener))
+    }
+
+    package mutating func stopListening(_ listener: UInt32) {
+        for index in listening.indices where listening[index].number == listener { listening[index].isStopped = true }
+    }
+
+    package mutating func connect(to address: SocketAddress) throws(IOFailure) -> SocketID {
+        let connection: SimulatedConnection
+        do throws(IOFailureCause) {
+            connection = try network.connectUpstream(to: address)
+        } catch {
+            throw .exhausted
+        }
+        guard let id = slots.insert(connection) else { throw .exhausted }
+        network.upstreamOpen += 1
+        network.upstreamOpenMax = max(network.upstreamOpenMax, network.upstreamOpen)
+        return id
+    }
+
+    package mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool) {
+        var bytes = unsafe buffer.withReadable { unsafe Array(UnsafeRawBufferPointer(start: $0, count: $1)) }
+        poison(&buffer)
+        buffers.give(buffer)
+        guard slots.contains(socket), !bytes.isEmpty else { return }
+        let connection = slots[socket]
+        sends += 1
+        if mutation == .losesByte, sends % 11 == 0 { bytes.removeLast() }
+        checkReuse(connection, bytes)
+        guard connection.failure == nil else { return }
+        if case .reported = connection.connectState {} else { network.violate("a send before the connection stood") }
+        if connection.isEndWanted { network.violate("a send after shutdownWrite") }
+        network.note { "send \(connection.number): \(bytes.count)\(more ? " and more" : "")" }
+        connection.output.append(bytes)
+        connection.awaitsMore = more
+        if !more, !connection.isBlocked { connection.flush() }
+    }
+
+    /// A request must not go out on a connection whose end this turn's wait has shown.
+    private func checkReuse(_ connection: SimulatedConnection, _ bytes: [UInt8]) {
+        guard !connection.isDownstream,
+            connection.isReadable || connection.isEndReported || connection.isFailureReported,
+            connection.towardsGateway.hasEndArrived || connection.failure != nil
+        else { return }
+        let target = Array(" /x/n".utf8)
+        for start in 3..<8 where Payload.stands(target, at: start, in: bytes) {
+            network.violate("a request on connection \(connection.number), whose end was visible")
+        }
+    }
+
+    /// A buffer that went back to the pool must not be read again: its bytes become garbage.
+    private func poison(_ buffer: inout Buffer) {
+        buffer.clear()
+        _ = unsafe buffer.fill { (memory, room) -> Int in
+            unsafe memset(memory, 0xDB, room)
+            return 0
+        }
+    }
+
+    package mutating func flush(_ socket: SocketID) {
+        guard slots.contains(socket) else { return }
+        let connection = slots[socket]
+        connection.awaitsMore = false
+        if connection.failure == nil, !connection.isBlocked { connection.flush() }
+    }
+
+    package func queuedBytes(_ socket: SocketID) -> Int { slots.contains(socket) ? slots[socket].output.count : 0 }
+
+    package mutating func unread(_ socket: SocketID, _ buffer: consuming Buffer) {
+        let bytes = unsafe buffer.withReadable { unsafe Array(UnsafeRawBufferPointer(start: $0, count: $1)) }
+        poison(&buffer)
+        buffers.give(buffer)
+        guard slots.contains(socket) else { return }
+        if !slots[socket].partial.isEmpty { network.violate("unread twice") }
+        slots[socket].partial = bytes
+    }
+
+    package mutating func pause(_ socket: SocketID) {
+        if slots.contains(socket), mutation != .ignoresPause { slots[socket].isPaused = true }
+    }
+
+    package mutating func resume(_ socket: SocketID) {
+        if slots.contains(socket) { slots[socket].isPaused = false }
+    }
+
+    package mutating func shutdownWrite(_ socket: SocketID) {
+        guard slots.contains(socket) else { return }
+        network.note { "shutdownWrite \(slots[socket].number)" }
+        slots[socket].shutdownByGateway()
+    }
+
+    package mutating func close(_ socket: SocketID) { remove(socket, isAbort: false) }
+
+    package mutating func abort(_ socket: SocketID) { remove(socket, isAbort: mutation != .closesInPlaceOfAbort) }
+
+    private mutating func remove(_ socket: SocketID, isAbort: Bool) {
+        guard let connection = slots.remove(socket) else { return }
+        network.note { "\(isAbort ? "abort" : "close") \(connection.number)" }
+        // A connect that hung until now was in the way of whoever waited for it.
+        if case .pending = connection.connectState { network.extendExcuse() }
+        connection.closeByGateway(isAbort: isAbort)
+        if !connection.isDownstream { network.upstreamOpen -= 1 }
+    }
+
+    package mutating func isQuiet(_ socket: SocketID, peek: Bool) -> Bool {
+        guard slots.contains(socket) else { return false }
+        if mutation == .neverAsksQuiet { return true }
+        let connection = slots[socket]
+        if connection.failure != nil && connection.isFailureReported || connection.isEndReported
+            || connection.isReadable
+        {
+            return false
+        }
+        let closesNow = !connection.isDownstream && network.happens(.closeAfterQuiet)
+        // Sometimes the close is there before the kernel is asked, sometimes right after.
+        let isEarly = closesNow && network.random.below(2) == 0
+        if isEarly { connection.closeJustNow() }
+        if peek || connection.lastReadTurn == turn, hasInput(connection) || connection.failure != nil { return false }
+        if closesNow, !isEarly { connection.closeJustNow() }
+        return true
+    }
+
+    package mutating func adopt(_ descriptor: Int32) -> SocketID? { nil }
+
+    package mutating func release(_ socket: SocketID) -> Int32? { nil }
+
+    package mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool { false }
+
+    package mutating func setOwner(_ socket: SocketID, _ owner: UInt64) {
+        if slots.contains(socket) { slots[socket].owner = owner }
+    }
+
+    package func owner(_ socket: SocketID) -> UInt64 { slots.contains(socket) ? slots[socket].owner : 0 }
+
+    package func peer(_ socket: SocketID) -> SocketAddress {
+        slots.contains(socket) ? slots[socket].address : .unix(path: "")
+    }
+}
