@@ -1,3 +1,4 @@
+internal import CAres
 internal import Glibc
 internal import Linux
 internal import Net
