@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
@@ -26,9 +27,9 @@
 
 extern char **environ;
 
-// Numbers that are surely not among the child's.
-#define HIGH_DESCRIPTOR 64
 #define SPAWN_DESCRIPTORS 8
+// Numbers that are surely not among the child's.
+#define HIGH_DESCRIPTOR (3 + SPAWN_DESCRIPTORS)
 
 int cl_spawn(const char *path, const char *const *arguments, const int *descriptors, size_t count) {
     if (count > SPAWN_DESCRIPTORS) return -EINVAL;
@@ -97,6 +98,7 @@ void cl_exit_now(int code) { _exit(code); }
 long cl_program_path(char *path, size_t capacity) { return RESULT(readlink("/proc/self/exe", path, capacity)); }
 const char *cl_environment(const char *name) { return getenv(name); }
 const char *cl_environment_entry(size_t index) { return environ[index]; }
+int cl_set_environment(const char *name, const char *value) { return (int)RESULT(setenv(name, value, 1)); }
 int cl_unset_environment(const char *name) { return (int)RESULT(unsetenv(name)); }
 
 int64_t cl_raise_open_files(void) {
@@ -335,6 +337,18 @@ int cl_is_listening(int fd) {
     size = sizeof value;
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) < 0) return -errno;
     return value != 0;
+}
+
+int cl_refuse_new_connections(int fd) {
+    // The program sees the segment from its TCP header on: byte 13 has the flags.
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+    };
+    struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
+    return (int)RESULT(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
 }
 
 int cl_set_blocking_with_timeout(int fd, int64_t milliseconds) {

@@ -10,6 +10,10 @@ package enum Descriptors {
     /// Whether it is a stream socket that listens.
     package static func isListening(_ number: Int32) -> Bool { cl_is_listening(number) == 1 }
 
+    /// Has a listening TCP socket drop requests for new connections, for good and for every holder of it. Handshakes that have
+    /// begun still complete, so that after a moment the socket can be closed without anybody being cut off.
+    package static func refuseNewConnections(_ number: Int32) { _ = cl_refuse_new_connections(number) }
+
     /// Another descriptor of the same open file.
     package static func duplicate(_ number: Int32) throws(Errno) -> FileDescriptor {
         FileDescriptor(owning: try Errno.check(cl_duplicate(number)))

@@ -87,6 +87,12 @@ package enum Process {
         _ = unsafe cl_unset_environment(name)
     }
 
+    /// Sets a variable for the programs that are started from here on. Only while there is one thread.
+    package static func setEnvironment(_ name: String, _ value: String) {
+        // SAFETY: the strings are copied by the call.
+        _ = unsafe cl_set_environment(name, value)
+    }
+
     package static func environment(_ name: String) -> String? {
         // SAFETY: the value is copied before anything can change the environment.
         guard let value = unsafe cl_environment(name) else { return nil }

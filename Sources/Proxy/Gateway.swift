@@ -110,8 +110,9 @@ package final class Gateway {
         sockets = next
     }
 
-    /// Lets every exchange end; closes what is left after `timeout`.
+    /// Stops listening and lets every exchange end; closes what is left after `timeout`.
     package func drain(timeout: Duration) {
+        update([])
         for inbox in inboxes { inbox.post(.drain(timeout: timeout.wholeNanoseconds)) }
     }
 

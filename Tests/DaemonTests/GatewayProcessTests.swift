@@ -129,11 +129,15 @@ import Testing
         #expect(outcome.journal.contains("published 42 \(Self.b): \(Self.b)"))
     }
 
-    @Test("a second demand to stop ends the drain at once")
+    @Test("a second demand to stop ends the drain at once, also before the listeners are closed")
     func secondStop() {
-        let outcome = Self.live(Self.a, looks: 1_000_000, [Self.stop, Self.stop])
-        #expect(outcome.code == 0)
-        #expect(outcome.journal.suffix(4) == ["engine drain 30.0 seconds", "draining", "engine stop", "engine ended"])
+        let late = Self.live(Self.a, looks: 1_000_000, [Self.stop, .demands(Demands()), Self.stop])
+        #expect(late.code == 0)
+        #expect(late.journal.suffix(4) == ["engine drain 30.0 seconds", "draining", "engine stop", "engine ended"])
+        let early = Self.live(Self.a, looks: 1_000_000, [Self.stop, Self.stop])
+        #expect(early.code == 0)
+        #expect(early.journal.suffix(3) == ["draining", "engine stop", "engine ended"])
+        #expect(!early.journal.contains { $0.hasPrefix("engine drain") })
     }
 
     @Test("while the drain is delayed it still accepts, and a second demand ends that too")

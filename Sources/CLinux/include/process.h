@@ -24,6 +24,7 @@ int cl_set_process_name(const char *name);
 void cl_exit_now(int code) __attribute__((noreturn));
 // Path of the running program into `path`: its length.
 long cl_program_path(char *path, size_t capacity);
+int cl_set_environment(const char *name, const char *value);
 int cl_unset_environment(const char *name);
 const char *cl_environment(const char *name);
 // `NAME=value` at a position; NULL behind the last one.
@@ -84,6 +85,8 @@ int cl_set_owner(const char *path, uint32_t user, uint32_t group);
 int cl_find_user(const char *name, uint32_t *user, uint32_t *group);
 // 1 for a listening stream socket.
 int cl_is_listening(int fd);
+// A listening TCP socket drops requests for new connections (SYN); handshakes that have begun still complete.
+int cl_refuse_new_connections(int fd);
 
 // Blocking sockets with a time limit for each receive and send.
 int cl_set_blocking_with_timeout(int fd, int64_t milliseconds);

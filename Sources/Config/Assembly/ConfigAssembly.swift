@@ -1,3 +1,5 @@
+import Net
+
 /// Makes the typed configuration of the draft: resolves names, gives every upstream and middleware its entry, and
 /// flattens groups into routes.
 struct ConfigAssembly {
@@ -68,6 +70,11 @@ struct ConfigAssembly {
         for bind in binds {
             var key = bind.value
             if case .unix(let path, _, _) = key { key = .unix(path: path, mode: nil, owner: nil) }
+            // With port 0 the kernel chooses another one each time.
+            if case .address(.ip(_, port: 0)) = key {
+                listener.bind.append(bind.value)
+                continue
+            }
             if let other = first[key] {
                 decoder.report(
                     at: bind.place, "this address is listened on twice",

@@ -18,9 +18,10 @@ struct DemoCommand: ParsableCommand {
             throw ValidationError("--bind \(bind) is no address such as 127.0.0.1:9000 or [::1]:9000")
         }
         do {
+            let signals = try SignalDescriptor([.terminate, .interrupt, .quit])
             let server = try DemoServer(listeningOn: address)
             FileAccess.printError("demo listening on http://\(server.address)\n")
-            server.run()
+            server.run(until: signals)
         } catch {
             FileAccess.printError("cannot listen on \(address): \(error)\n")
             throw ExitCode(ExitStatus.failure)

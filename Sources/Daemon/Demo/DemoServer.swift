@@ -25,9 +25,11 @@ final class DemoServer: Sendable {
         Descriptors.close(listener)
     }
 
-    /// Serves for ever.
-    func run() -> Never {
-        while true { acceptOne() }
+    /// Serves until a signal comes.
+    func run(until signals: borrowing SignalDescriptor) {
+        while Poll.wait([signals.number, listener], milliseconds: nil).contains(index: 0) == false {
+            acceptOne(milliseconds: 0)
+        }
     }
 
     /// Accepts at most one connection; waits for it no longer than `milliseconds`.

@@ -19,7 +19,7 @@ package protocol GatewayEngine {
     /// Puts a configuration in force for every request that begins from now on. Fails only as a whole: then everything
     /// is as it was. Listeners with a descriptor of before go on, missing ones are stopped.
     func publish(_ config: GatewayConfig, listeners: [BoundListener]) throws
-    /// Accepts what waits, stops listening, lets every exchange end, and closes what is left after `timeout`.
+    /// Stops listening, lets every exchange end, and closes what is left after `timeout`.
     func drain(timeout: Duration)
     /// Closes everything now.
     func stop()

@@ -6,7 +6,7 @@ import Net
 
 /// The life of a process that serves, on its main thread:
 ///
-///     bind ─▶ start ─▶ serving ──SIGTERM──▶ delaying ──drain_delay──▶ draining ─▶ end
+///     bind ─▶ start ─▶ serving ──SIGTERM──▶ delaying ──drain_delay──▶ closing ─▶ draining ─▶ end
 ///      │ busy: 1        │  ▲ SIGHUP: load, bind, publish; any failure changes nothing
 ///                       └─▶ SIGQUIT, a second SIGTERM: end at once
 struct GatewayProcess<
@@ -16,12 +16,16 @@ struct GatewayProcess<
         case serving
         /// Still accepting, so that load balancers notice first.
         case delaying(until: Instant)
+        /// No new handshakes; those that have begun are completed and accepted.
+        case closing(until: Instant)
         case draining
         case ended(code: Int32)
     }
 
     /// While draining we look this often whether the engine is done.
     private let drainPoll: Int32 = 10
+    /// Nanoseconds that a handshake takes at most between neighbours, and the accepting of what waits.
+    private let closingTime: Int64 = 50_000_000
 
     private let engine: Engine
     private var binder: Binder
@@ -113,7 +117,7 @@ struct GatewayProcess<
         switch phase {
         case .serving, .ended: nil
         case .draining: drainPoll
-        case .delaying(let until): Int32(clamping: max(0, until.since(source.now)) / 1_000_000 + 1)
+        case .delaying(let until), .closing(let until): Int32(clamping: max(0, until.since(source.now)) / 1_000_000 + 1)
         }
     }
 
@@ -202,15 +206,30 @@ struct GatewayProcess<
     private mutating func advance() {
         switch phase {
         case .delaying(let until) where source.now >= until:
+            refuseConnections()
             binder.draining()
+            phase = .closing(until: source.now.advanced(by: closingTime))
+        case .closing(let until) where source.now >= until:
             engine.drain(timeout: config.drainTimeout)
             phase = .draining
         case .draining where engine.isStopped:
             engine.waitUntilStopped()
             log.notice("drained")
             phase = .ended(code: 0)
-        case .serving, .delaying, .draining, .ended:
+        case .serving, .delaying, .closing, .draining, .ended:
             break
+        }
+    }
+
+    private func refuseConnections() {
+        for listener in listeners.bound {
+            switch listener.spec.place {
+            case .address, .anyPort: Descriptors.refuseNewConnections(listener.descriptor)
+            // The path is removed by the binder.
+            case .unix: break
+            // Goes on listening without us: what waits there is for our successor.
+            case .systemd: break
+            }
         }
     }
 

@@ -32,6 +32,8 @@ struct Supervisor: ~Copyable {
         self.snapshot = snapshot
         signals = try SignalDescriptor([.hangup, .interrupt, .quit, .user1, .terminate, .child])
         listeners = ListenerTable(systemd: .fromEnvironment())
+        // Swift's own backtraces take a crashing process seconds, in which nobody accepts. Who wants them sets the variable.
+        if Process.environment("SWIFT_BACKTRACE") == nil { Process.setEnvironment("SWIFT_BACKTRACE", "enable=no") }
     }
 
     /// Runs until the gateway has ended for good; the exit code.
