@@ -93,7 +93,7 @@ let package = Package(
         tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers"]),
         tests("ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "Net", "Containers", "Middleware", "EventLoop"]),
         tests("ClientTests", ["Client", "Proxy", "EventLoop", "Net", "Containers", "Linux"]),
-        tests("DaemonTests", ["Daemon", "martlet", "Config", "Linux", "Net", "Containers", "HTTP1", .product(name: "Logging", package: "swift-log")]),
+        tests("DaemonTests", ["Daemon", "martlet", "Middleware", "Config", "Linux", "Net", "Containers", "HTTP1", .product(name: "Logging", package: "swift-log")]),
         .target(
             name: "Simulation", dependencies: ["Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware"],
             path: "Tests/Simulation", swiftSettings: strict),

@@ -1,5 +1,6 @@
 import Config
 import Linux
+import Middleware
 import Testing
 
 @testable import Daemon
@@ -54,6 +55,17 @@ import Testing
         let result = ConfigurationLoader().inspect(text: colliding, name: "a.yaml")
         #expect(result.config == nil)
         #expect(result.report().contains("a.yaml:2:"))
+    }
+
+    @Test("a kind that the program registered may be named")
+    func customKind() {
+        struct Nothing: Middleware {}
+        let text = Self.text + "middleware: { mine: { tenant: { } } }\n"
+        #expect(ConfigurationLoader().inspect(text: text, name: "a.yaml").hasErrors)
+        var kinds = MiddlewareKinds()
+        kinds.register("tenant") { _ in Nothing() }
+        let result = ConfigurationLoader(kinds: kinds).inspect(text: text, name: "a.yaml")
+        #expect(!result.hasErrors, "\(result.report())")
     }
 
     @Test("bytes that are no record are refused")

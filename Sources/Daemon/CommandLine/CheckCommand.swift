@@ -10,7 +10,7 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var file: ConfigOption
 
     func run() throws {
-        let result = ConfigurationLoader().inspect(path: file.config)
+        let result = ConfigurationLoader(kinds: RegisteredKinds.current).inspect(path: file.config)
         FileAccess.printError(result.report())
         let errors = result.problems.count { $0.severity == .error }
         let warnings = result.problems.count - errors
@@ -30,7 +30,7 @@ struct CheckCommand: ParsableCommand {
 extension ConfigOption {
     /// The configuration; problems are printed and end the command.
     func loaded() throws -> GatewayConfig {
-        let result = ConfigurationLoader().inspect(path: config)
+        let result = ConfigurationLoader(kinds: RegisteredKinds.current).inspect(path: config)
         guard let loaded = result.config, !result.hasErrors else {
             FileAccess.printError(result.report())
             throw ExitCode(ExitStatus.failure)

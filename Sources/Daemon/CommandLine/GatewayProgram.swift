@@ -65,7 +65,7 @@ enum GatewayProgram {
         _ source: Source, binder: consuming Binder, signals: consuming SignalDescriptor, supervisor: Int32?
     ) -> Int32 {
         let files = Process.raiseOpenFileLimit()
-        let loader = ConfigurationLoader()
+        let loader = ConfigurationLoader(kinds: RegisteredKinds.current)
         let loaded: LoadedConfiguration
         switch loader.load(source) {
         case .loaded(let configuration):
@@ -78,7 +78,9 @@ enum GatewayProgram {
         defer { logs.stop() }
         let demands = SignalDemands(signals: signals, supervisor: supervisor, control: binder.control)
         let process = GatewayProcess(
-            engine: ProxyEngine(loaded.config, files: files, log: AccessLog(logs.sinks), logger: logs.logger), binder: binder,
+            engine: ProxyEngine(
+                loaded.config, files: files, kinds: RegisteredKinds.current, log: AccessLog(logs.sinks),
+                logger: logs.logger), binder: binder,
             loader: loader, source: demands,
             configPath: source.path, log: logs.logger, logs: logs)
         return process.run(loaded, generation: source.generation)

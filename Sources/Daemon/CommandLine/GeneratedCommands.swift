@@ -1,13 +1,14 @@
 import ArgumentParser
 import Config
 import Linux
+import Middleware
 
 struct SchemaCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schema", abstract: "Print the JSON Schema of the configuration file, for editors.")
 
     func run() {
-        FileAccess.print(ConfigSchema.json())
+        FileAccess.print(ConfigSchema.json(customKinds: RegisteredKinds.current.customKinds))
     }
 }
 
@@ -16,6 +17,6 @@ struct ReferenceCommand: ParsableCommand {
         commandName: "reference", abstract: "Print every key of the configuration file, as Markdown.")
 
     func run() {
-        FileAccess.print(ConfigReference.markdown())
+        FileAccess.print(ConfigReference.markdown(customKinds: RegisteredKinds.current.customKinds))
     }
 }

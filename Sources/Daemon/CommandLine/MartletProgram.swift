@@ -1,21 +1,42 @@
 import ArgumentParser
 import Linux
+public import Middleware
 
-/// The program `martlet`.
+/// The program `martlet`, for the executable of this package and for those of packages that add middleware of their own:
+///
+///     @main enum Main {
+///         static func main() {
+///             var kinds = MiddlewareKinds()
+///             kinds.register("tenant") { … }
+///             MartletProgram.main(kinds: kinds)
+///         }
+///     }
 public enum MartletProgram {
-    /// Runs the command line of this process and ends it.
-    public static func main() -> Never {
+    /// Runs the command line of this process and ends it. To be called first of all, before there is a second thread.
+    ///
+    /// - Parameter kinds: middleware that the configuration may name beside the built-in kinds.
+    public static func main(kinds: MiddlewareKinds = MiddlewareKinds()) -> Never {
         Process.ignoreBrokenPipes()
-        switch Invocation(CommandLine.arguments) {
+        let code = RegisteredKinds.$current.withValue(kinds) { run(Invocation(CommandLine.arguments)) }
+        Process.exitNow(code)
+    }
+
+    private static func run(_ invocation: Invocation) -> Int32 {
+        switch invocation {
         case .gateway(let command, let hasSnapshot):
-            Process.exitNow(GatewayProgram.runSupervised(command, hasSnapshot: hasSnapshot))
+            return GatewayProgram.runSupervised(command, hasSnapshot: hasSnapshot)
         case .supervisor(let command):
-            Process.exitNow(SupervisorProgram.run(command))
+            return SupervisorProgram.run(command)
         case .snapshotSupervisor(let command, let descriptor):
-            Process.exitNow(SupervisorProgram.run(command, snapshot: descriptor))
+            return SupervisorProgram.run(command, snapshot: descriptor)
         case .other:
             MartletCommand.main()
-            Process.exitNow(ExitStatus.success)
+            return ExitStatus.success
         }
     }
+}
+
+/// The middleware kinds of this program, where the command line's parser gives no way to hand them over.
+enum RegisteredKinds {
+    @TaskLocal static var current = MiddlewareKinds()
 }

@@ -16,7 +16,7 @@ struct ProxyCommand: ParsableCommand {
     var singleProcess = false
 
     func run() throws {
-        let loader = ConfigurationLoader()
+        let loader = ConfigurationLoader(kinds: RegisteredKinds.current)
         let loaded: LoadedConfiguration
         switch loader.outcome(of: loader.inspect(text: Self.text(from: from, to: to), name: "command line")) {
         case .loaded(let configuration):

@@ -1,14 +1,15 @@
 package import Config
 import Linux
+package import Middleware
 import Routing
 
 /// Loads configurations from files, and again from what the first load had recorded.
 package struct ConfigurationLoader: ConfigurationLoading {
-    /// Middleware kinds beside the built-in ones.
     private let customKinds: [CustomKind]
 
-    package init(customKinds: [CustomKind] = []) {
-        self.customKinds = customKinds
+    /// - Parameter kinds: middleware beside the built-in kinds.
+    package init(kinds: MiddlewareKinds = MiddlewareKinds()) {
+        customKinds = kinds.customKinds
     }
 
     package func load(path: String) -> LoadOutcome {

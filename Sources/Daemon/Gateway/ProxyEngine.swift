@@ -13,12 +13,14 @@ final class ProxyEngine: GatewayEngine {
     private let gateway: Gateway
     private let names: EndpointNames
 
-    /// - Parameter files: how many descriptors this process may have.
-    init(_ config: GatewayConfig, files: Int, log: AccessLog, logger: Logger) {
+    /// - Parameters:
+    ///   - files: how many descriptors this process may have.
+    ///   - kinds: middleware beside the built-in kinds.
+    init(_ config: GatewayConfig, files: Int, kinds: MiddlewareKinds, log: AccessLog, logger: Logger) {
         let workers = Self.workers(config)
         gateway = Gateway(
             workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + 8 * workers),
-            kinds: MiddlewareKinds(), subrequests: NoSubrequests(), log: log)
+            kinds: kinds, subrequests: NoSubrequests(), log: log)
         names = EndpointNames(logger)
     }
 
