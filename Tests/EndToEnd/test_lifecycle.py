@@ -290,9 +290,9 @@ def test_descriptors_and_memory_come_back_after_a_burst(gateway, upstream):
 def test_too_many_open_files_are_survived(gateway, upstream):
     """EMFILE on accept: no spinning, no end; service goes on when descriptors are free again."""
     peer = upstream()
-    running = gateway("workers: 1\n" + config(peer.url), wrapper=["prlimit", "--nofile=64:64"])
+    running = gateway("workers: 1\n" + config(peer.url), wrapper=["prlimit", "--nofile=200:200"])
     clients = []
-    for _ in range(80):
+    for _ in range(300):
         clients.append(RawClient(running.port()))
     time.sleep(0.5)
     pid = running.gateway_pid()

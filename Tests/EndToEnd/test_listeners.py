@@ -129,17 +129,17 @@ routes:
 
 def test_several_addresses_of_one_listener(gateway, upstream):
     peer = upstream()
-    running = gateway(listening('bind: ["127.0.0.1:0", "127.0.0.1:0"]', peer.url))
-    ports = {int(port) for port, _ in running.read_ports()}
-    assert len(ports) == 2
-    for port in ports:
-        assert get(port).status == 200
+    running = gateway(listening('bind: ["127.0.0.1:0", "127.0.0.2:0"]', peer.url))
+    addresses = [(host, port) for host, port, _ in running.read_ports()]
+    assert len(addresses) == 2
+    for address in addresses:
+        assert get(address).status == 200
 
 
 def test_ipv6(gateway, upstream):
     peer = upstream(mirror)
     running = gateway(listening('bind: ["127.0.0.1:0", "[::1]:0"]', peer.url))
-    ports = [int(port) for port, _ in running.read_ports()]
+    ports = [port for _, port, _ in running.read_ports()]
     answers = set()
     for port in ports:
         for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):

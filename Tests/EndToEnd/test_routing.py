@@ -80,9 +80,9 @@ def test_conditions(gateway):
     running = gateway(routes("""
   - { path: /*, respond: { text: plain } }
   - { path: /*, headers: { X-Version: "2" }, respond: { text: two } }
-  - { path: /*, headers: { X-Version: { regex: "^3" } }, respond: { text: three } }
-  - { path: /*, query: { debug: { present: true } }, respond: { text: debug } }
-  - { path: /*, query: { debug: { present: true } }, methods: [POST], respond: { text: post } }
+  - { path: /*, headers: { X-Version: { regex: "^3" } }, priority: 2, respond: { text: three } }
+  - { path: /*, query: { debug: { present: true } }, priority: 1, respond: { text: debug } }
+  - { path: /*, query: { debug: { present: true } }, methods: [POST], priority: 1, respond: { text: post } }
 """))
     assert get(running.port()).body == b"plain"
     assert get(running.port(), fields="X-Version: 2\r\n").body == b"two"
@@ -193,14 +193,14 @@ def test_listeners_of_a_route(gateway):
     running = gateway("""
 listeners:
   inside: { bind: ["127.0.0.1:0"] }
-  outside: { bind: ["127.0.0.1:0"] }
+  outside: { bind: ["127.0.0.2:0"] }
 routes:
   - { path: /secret, listeners: [inside], respond: { text: secret } }
   - { path: /open, respond: { text: open } }
 """)
     assert get(running.port("inside"), "/secret").body == b"secret"
-    assert get(running.port("outside"), "/secret").status == 404
-    assert get(running.port("outside"), "/open").body == b"open"
+    assert get(running.address("outside"), "/secret").status == 404
+    assert get(running.address("outside"), "/open").body == b"open"
 
 
 def test_priority_decides_what_would_be_a_conflict(gateway):

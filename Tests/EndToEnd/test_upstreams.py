@@ -388,6 +388,7 @@ def test_a_dead_client_frees_its_place_in_the_queue(gateway, upstream):
         with RawClient(running.port()) as second:
             second.send("GET /2 HTTP/1.1\r\nHost: a.test\r\n\r\n")
             time.sleep(0.2)
+            second.reset()
         time.sleep(0.2)
         with RawClient(running.port()) as third:
             third.send("GET /3 HTTP/1.1\r\nHost: a.test\r\n\r\n")

@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-LISTENING = re.compile(r"listening on http://(?:127\.0\.0\.1|\[::1\]|localhost):(\d+)\S* .*?listener=(\S+)")
+LISTENING = re.compile(r"listening on http://(\S+?):(\d+) .*?listener=(\S+)")
 RELOAD_ENDED = re.compile(r"(?:config published|reloaded).*generation=\d+|reload failed")
 
 
@@ -37,6 +37,7 @@ class Gateway:
         self.access_log = access_log
         self.process: subprocess.Popen | None = None
         self.ports: dict[str, int] = {}
+        self.addresses: dict[str, tuple[str, int]] = {}
         self.write(config)
 
     def write(self, config: str) -> None:
@@ -64,13 +65,14 @@ class Gateway:
     def expected_listeners(self) -> int:
         """TCP listeners, each of which the tests bind to one address."""
         text = self.config_path.read_text()
-        return max(1, len(re.findall(r"(?:127\.0\.0\.1|\[::1\]):0", text)))
+        return max(1, len(re.findall(r"(?:127\.0\.0\.\d|\[::1\]):0", text)))
 
-    def read_ports(self) -> dict[str, int]:
-        self.ports = {}
-        found = LISTENING.findall(self.log())
-        for port, name in found:
-            self.ports.setdefault(name.strip('"'), int(port))
+    def read_ports(self) -> list[tuple[str, int, str]]:
+        """Host, port and listener of every address."""
+        found = [(host, int(port), name) for host, port, name in LISTENING.findall(self.log())]
+        for host, port, name in found:
+            self.ports.setdefault(name, port)
+            self.addresses.setdefault(name, (host, port))
         return found
 
     def has_ended(self) -> bool:
@@ -78,6 +80,9 @@ class Gateway:
 
     def port(self, listener: str = "default") -> int:
         return self.ports[listener]
+
+    def address(self, listener: str) -> tuple[str, int]:
+        return self.addresses[listener]
 
     def url(self, path: str = "/", listener: str = "default") -> str:
         return f"http://127.0.0.1:{self.port(listener)}{path}"

@@ -55,6 +55,11 @@ class Bytes:
         taken, self.ahead = self.ahead, b""
         return taken
 
+    def reset(self) -> None:
+        """Ends the connection as a crash would."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
     def at_end(self) -> bool:
         """True when the peer closes without another byte."""
         return not self.ahead and not self.fill()
@@ -173,10 +178,6 @@ class UpstreamConnection(Bytes):
         body = body.encode() if isinstance(body, str) else body
         self.send(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{fields}\r\n".encode("latin-1") + body)
 
-    def reset(self) -> None:
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.close()
-
 
 def serve_ok(connection: UpstreamConnection) -> None:
     """Answers every request with 200 and the number of the connection."""
@@ -269,7 +270,7 @@ class RawUpstream:
 class RawClient(Bytes):
     """A client that sends any bytes and reads answers strictly."""
 
-    def __init__(self, port: int | str, seconds: float = 10, receive_buffer: int | None = None):
+    def __init__(self, port: int | str | tuple[str, int], seconds: float = 10, receive_buffer: int | None = None):
         if isinstance(port, str):
             connection = socket.socket(socket.AF_UNIX)
             connection.settimeout(seconds)
@@ -279,7 +280,7 @@ class RawClient(Bytes):
             if receive_buffer:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             connection.settimeout(seconds)
-            connection.connect(("127.0.0.1", port))
+            connection.connect(port if isinstance(port, tuple) else ("127.0.0.1", port))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().__init__(connection, seconds)
 
@@ -327,7 +328,7 @@ class RawClient(Bytes):
         return self
 
 
-def get(port: int | str, path: str = "/", fields: str = "", method: str = "GET", host: str = "a.test") -> Message:
+def get(port: int | str | tuple[str, int], path: str = "/", fields: str = "", method: str = "GET", host: str = "a.test") -> Message:
     """One request on a connection of its own."""
     with RawClient(port) as client:
         return client.get(path, fields + "Connection: close\r\n", method, host)
