@@ -99,7 +99,7 @@ package final class Gateway {
     /// Listens on new sockets and stops on those that are gone; the last worker to stop closes the descriptor.
     private func update(_ next: [ListenerSocket]) {
         for old in sockets where !next.contains(where: { $0.descriptor == old.descriptor }) {
-            let closing = ClosingDescriptor(old.descriptor, holders: workers)
+            let closing = ClosingDescriptors([old.descriptor], holders: workers)
             for inbox in inboxes { inbox.post(.stopListening(closing)) }
         }
         for socket in next where !sockets.contains(where: { $0.descriptor == socket.descriptor }) {
@@ -113,7 +113,9 @@ package final class Gateway {
     /// Stops listening and lets every exchange end; closes what is left after `timeout`.
     package func drain(timeout: Duration) {
         update([])
-        for inbox in inboxes { inbox.post(.drain(timeout: timeout.wholeNanoseconds)) }
+        let closing = ClosingDescriptors(sockets.map(\.descriptor), holders: workers)
+        for inbox in inboxes { inbox.post(.drain(timeout: timeout.wholeNanoseconds, closing: closing)) }
+        sockets = []
     }
 
     /// Closes everything now.
@@ -136,20 +138,19 @@ final class RunningWorkers: Sendable {
     init(count: Int) { self.count = Atomic(count) }
 }
 
-/// A descriptor that several workers listen on; the last one that stops closes it.
-package final class ClosingDescriptor: Sendable {
-    let number: Int32
+/// Descriptors that several workers listen on; the last one that stops closes them.
+package final class ClosingDescriptors: Sendable {
+    let numbers: [Int32]
     private let holders: Atomic<Int>
 
-    init(_ number: Int32, holders: Int) {
-        self.number = number
+    init(_ numbers: [Int32], holders: Int) {
+        self.numbers = numbers
         self.holders = Atomic(holders)
     }
 
     func letGo() {
-        if holders.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
-            _ = FileDescriptor(owning: number)
-        }
+        guard holders.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return }
+        for number in numbers { _ = FileDescriptor(owning: number) }
     }
 }
 

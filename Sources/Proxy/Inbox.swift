@@ -16,9 +16,9 @@ package enum InboxMessage: Sendable {
     case connection(descriptor: Int32, socket: ListeningSocket)
     /// Accept on this socket.
     case listen(ListeningSocket)
-    case stopListening(ClosingDescriptor)
+    case stopListening(ClosingDescriptors)
     /// End what runs within so many nanoseconds, accept nothing new.
-    case drain(timeout: Int64)
+    case drain(timeout: Int64, closing: ClosingDescriptors)
     case stop
 }
 

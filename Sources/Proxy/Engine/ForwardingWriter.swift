@@ -9,6 +9,9 @@ import Net
 /// From a peer that is not trusted all of them are removed, in every spelling that the parser recognises, and set anew. A
 /// trusted peer's are kept and continued.
 struct ForwardingWriter {
+    /// Times that a request may have passed a Martlet before it counts as a loop.
+    static let loopLimit = 8
+
     private let isTrusted: Bool
     private var hasProto = false
     private var hasHost = false
@@ -21,6 +24,7 @@ struct ForwardingWriter {
     /// Marks what is not forwarded. Returns how often the request has passed a Martlet already (RFC 9110 section 7.6.3).
     mutating func scan(_ request: inout RequestContext) -> Int {
         var passes = 0
+        request.isSecure = false
         for index in 0..<request.head.fields.count {
             switch request.head.fields[index].known {
             case .forwarded, .xForwardedPrefix, .xForwardedOther, .xRealIP, .xClientIP, .trueClientIP, .cfConnectingIP,
@@ -32,7 +36,12 @@ struct ForwardingWriter {
             case .xForwardedFor:
                 request.head.fields[index].isRemoved = true
             case .xForwardedProto:
-                if isTrusted { hasProto = true } else { request.head.fields[index].isRemoved = true }
+                if isTrusted {
+                    hasProto = true
+                    request.isSecure = Self.isHTTPS(request.bytes, request.head.fields[index].value)
+                } else {
+                    request.head.fields[index].isRemoved = true
+                }
             case .xForwardedHost:
                 if isTrusted { hasHost = true } else { request.head.fields[index].isRemoved = true }
             case .xForwardedPort:
@@ -78,6 +87,11 @@ struct ForwardingWriter {
             lines.append(id)
             lines.append("\r\n")
         }
+    }
+
+    private static func isHTTPS(_ bytes: borrowing Buffer, _ range: ByteRange) -> Bool {
+        let https: InlineArray<5, UInt8> = [0x68, 0x74, 0x74, 0x70, 0x73]
+        return ByteClass.equalsIgnoringCase(bytes.span.extracting(range.range), https.span)
     }
 
     private static func append(_ address: IPAddress, to lines: inout Buffer) {

@@ -39,6 +39,11 @@ enum RequestSteps {
             query: span.extracting(head.query?.range ?? 0..<0), head: head, bytes: span, parameters: &parameters)
     }
 
+    /// Whether a text is not the one that stands at a place of the head's buffer.
+    static func differs(_ text: borrowing Buffer, _ bytes: borrowing Buffer, _ place: ByteRange) -> Bool {
+        !ByteClass.equals(text.span, bytes.span.extracting(place.range))
+    }
+
     static func allowedMethods(_ router: Router, host: borrowing Buffer, path: borrowing Buffer) -> String {
         router.allowedMethods(host: host.span, path: path.span).joined(separator: ", ")
     }

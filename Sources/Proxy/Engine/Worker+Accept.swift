@@ -17,18 +17,21 @@ extension Worker where Driver: ~Copyable {
         }
         let better = context.loads.better(than: context.index)
         if better != context.index, let descriptor = driver.release(socket) {
+            // Counted at once: more connections may be accepted before the other worker hears of this one.
+            context.loads.raise(better)
             context.inboxes[better].post(.connection(descriptor: descriptor, socket: source))
             return
         }
-        admit(socket, listener: state, port: source.port, peer: peer)
+        context.loads.raise(context.index)
+        if !admit(socket, listener: state, port: source.port, peer: peer) { context.loads.lower(context.index) }
     }
 
-    /// Begins the session of a connection that stays on this worker.
-    mutating func admit(_ socket: SocketID, listener: ListenerState, port localPort: UInt16, peer: SocketAddress) {
+    /// Begins the session of a connection that stays on this worker and was counted for it. False: it was closed.
+    mutating func admit(_ socket: SocketID, listener: ListenerState, port localPort: UInt16, peer: SocketAddress) -> Bool {
         guard listener.connections.open.load(ordering: .relaxed) < listener.connectionsLimit, phase != .stopped else {
             driver.close(socket)
             counters.refusedConnections &+= 1
-            return
+            return false
         }
         var client = IPAddress.v4(0)
         var port: UInt16 = 0
@@ -41,16 +44,21 @@ extension Worker where Driver: ~Copyable {
         let session = DownstreamSession(
             socket: socket, listener: listener, phase: sendsHeader ? .proxyHeader : .waiting,
             client: client, port: port, localPort: localPort, isTrusted: trusted, now: driver.now)
-        guard let key = downstreams.insert(session) else {
+        // Behind a PROXY header the client is counted when the header has named it.
+        let isCounted = !sendsHeader
+        guard !isCounted || listener.connections.admit(client, limit: listener.connectionsPerClient),
+            let key = downstreams.insert(session)
+        else {
             driver.close(socket)
             counters.refusedConnections &+= 1
-            return
+            return false
         }
+        downstreams[key].isCountedForClient = isCounted
         driver.setOwner(socket, Owner.downstream(key))
         listener.connections.open.wrappingAdd(1, ordering: .relaxed)
-        context.loads.raise(context.index)
         counters.acceptedConnections &+= 1
         setDownstreamTimer(key, after: sendsHeader ? listener.headTimeout : listener.keepAliveTimeout)
+        return true
     }
 
     private func isUnix(_ peer: SocketAddress) -> Bool {
@@ -65,6 +73,9 @@ extension Worker where Driver: ~Copyable {
         if let pending = session.pending.take() { driver.buffers.give(pending) }
         if abort { driver.abort(session.socket) } else { driver.close(session.socket) }
         session.listener.connections.open.wrappingSubtract(1, ordering: .relaxed)
+        if session.isCountedForClient {
+            session.listener.connections.dismiss(session.client, limit: session.listener.connectionsPerClient)
+        }
         context.loads.lower(context.index)
         let exchange = session.exchange
         if exchanges.contains(exchange) { abandonExchange(exchange) }

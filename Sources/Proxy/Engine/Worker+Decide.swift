@@ -27,14 +27,27 @@ extension Worker where Driver: ~Copyable {
         fillIdentity(exchange, key)
         let listener = downstreams[key].listener
         guard hostMemo.fill(&request.host, request.head, request.bytes) else {
+            downstreams[key].closes = true
             reply(exchange, .badRequest)
             return
         }
         guard RequestSteps.fillPath(&request.path, request.head, request.bytes, rules: listener.pathRules) else {
+            // As after every request that is not valid: nothing later on this connection is believed.
+            downstreams[key].closes = true
             reply(exchange, .pathRefused)
             return
         }
+        guard scanForwarding(exchange) else {
+            reply(exchange, .loopDetected)
+            return
+        }
         route(exchange, listener)
+    }
+
+    /// Before any policy looks: what an untrusted client says about the way it came is gone. False: the request goes in circles.
+    private mutating func scanForwarding(_ exchange: SlabKey) -> Bool {
+        forwarding = ForwardingWriter(isTrusted: downstreams[exchanges[exchange].downstream].isTrusted)
+        return forwarding.scan(&request) < ForwardingWriter.loopLimit
     }
 
     /// Client, request id and time: what every answer and log line needs.
@@ -107,8 +120,16 @@ extension Worker where Driver: ~Copyable {
         act(exchange, route)
     }
 
-    /// Keeps the proven identity behind the head's bytes, for logs and the response phase.
+    /// Keeps the proven identity, and a request id that a middleware changed, behind the head's bytes: for logs and the response
+    /// phase.
     private mutating func keepIdentity(_ exchange: SlabKey) {
+        if RequestSteps.differs(request.requestID, request.bytes, exchanges[exchange].requestID),
+            request.bytes.tailroom >= request.requestID.count
+        {
+            let start = request.bytes.count
+            request.bytes.append(request.requestID)
+            exchanges[exchange].requestID = ByteRange(start: start, count: request.requestID.count)
+        }
         guard !request.identity.isEmpty, request.bytes.tailroom >= request.identity.count else { return }
         let start = request.bytes.count
         request.bytes.append(request.identity)

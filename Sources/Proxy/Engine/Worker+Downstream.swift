@@ -27,7 +27,7 @@ extension Worker where Driver: ~Copyable {
             downstreams[key].lingered &+= buffer.count
             let isTooMuch = downstreams[key].lingered > Self.lingerLimit
             driver.buffers.give(buffer)
-            if isTooMuch { closeDownstream(key) }
+            if isTooMuch { closeDownstream(key) } else { extendLinger(key) }
         }
     }
 

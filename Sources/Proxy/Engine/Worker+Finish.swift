@@ -7,6 +7,9 @@ import HTTP1
 extension Worker where Driver: ~Copyable {
     /// After our direction is closed: silence for so long ends the connection, and so does the total.
     static var lingerIdle: Int64 { 5_000_000_000 }
+    static var lingerTotal: Int64 { 30_000_000_000 }
+    /// After a timeout: whoever was too slow once is not waited for again.
+    static var lingerSlow: Int64 { 500_000_000 }
 
     /// The exchange cannot go on: an answer when none has begun, else a visible break.
     mutating func failExchange(_ exchange: SlabKey, _ code: ErrorCode) {
@@ -48,11 +51,12 @@ extension Worker where Driver: ~Copyable {
         if exchanges[exchange].isResponseComplete, !isComplete, sessions.contains(exchanges[exchange].session) {
             dropUpstream(exchange)
         }
+        let isSlow = exchanges[exchange].code == .requestTimeout || exchanges[exchange].code == .bodyTimeout
         retire(exchange)
         guard downstreams.contains(downstream) else { return }
         downstreams[downstream].exchange = .none
         if downstreams[downstream].closes || !isComplete || phase != .running {
-            linger(downstream)
+            linger(downstream, isSlow: isSlow)
             return
         }
         downstreams[downstream].phase = .waiting
@@ -64,7 +68,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// Ends our direction and reads the rest away, so that the answer is not lost to a reset (RFC 9112 section 9.6).
-    mutating func linger(_ downstream: SlabKey) {
+    mutating func linger(_ downstream: SlabKey, isSlow: Bool = false) {
         if let pending = downstreams[downstream].pending.take() { driver.buffers.give(pending) }
         driver.shutdownWrite(downstreams[downstream].socket)
         if downstreams[downstream].sawEnd, driver.queuedBytes(downstreams[downstream].socket) == 0 {
@@ -73,8 +77,16 @@ extension Worker where Driver: ~Copyable {
         }
         downstreams[downstream].phase = .lingering
         downstreams[downstream].since = driver.now
-        setDownstreamTimer(downstream, after: Self.lingerIdle)
+        downstreams[downstream].isSlow = isSlow
+        setDownstreamTimer(downstream, after: isSlow ? Self.lingerSlow : Self.lingerIdle)
         resumeDownstream(downstream)
+    }
+
+    /// The client still sends: it may be in the middle of an upload whose refusal it reads only afterwards.
+    mutating func extendLinger(_ downstream: SlabKey) {
+        guard !downstreams[downstream].isSlow else { return }
+        let spent = driver.now.since(downstreams[downstream].since)
+        setDownstreamTimer(downstream, after: min(Self.lingerIdle, max(0, Self.lingerTotal &- spent)))
     }
 
     /// The client is gone: the upstream's work is stopped.

@@ -9,9 +9,6 @@ import Upstream
 
 /// The request's head for the upstream: rewritten path, forwarding fields, our own normal form.
 extension Worker where Driver: ~Copyable {
-    /// Times that a request may have passed a Martlet before it counts as a loop.
-    private static var loopLimit: Int { 8 }
-
     mutating func forward(_ exchange: SlabKey, _ route: RouteState, upstream number: Int) {
         guard !exceedsBodyLimit(exchange) else {
             reply(exchange, .bodyTooLarge)
@@ -24,10 +21,10 @@ extension Worker where Driver: ~Copyable {
         }
         let use = exchanges[exchange].snapshot
         exchanges[exchange].pool = snapshots[use].pools[number]
-        guard addForwarding(exchange) else {
-            reply(exchange, .loopDetected)
-            return
-        }
+        let downstream = exchanges[exchange].downstream
+        forwarding.write(
+            &request, peer: downstreams[downstream].clientText, isPeer: request.client == downstreams[downstream].client,
+            localPort: downstreams[downstream].localPort)
         let state = pools[exchanges[exchange].pool].state
         if let key = snapshots[use].snapshot.hashKeys[number] {
             var bytes = driver.buffers.take(.message)
@@ -75,19 +72,6 @@ extension Worker where Driver: ~Copyable {
     }
 
     private func hashKey(_ bytes: borrowing Buffer) -> UInt64 { context.hash.hash(bytes.span) }
-
-    /// Removes what clients may not say about the way they came, and says it anew. False: the request goes in circles.
-    private mutating func addForwarding(_ exchange: SlabKey) -> Bool {
-        let isTrusted = downstreams[exchanges[exchange].downstream].isTrusted
-        var writer = ForwardingWriter(isTrusted: isTrusted)
-        let passes = writer.scan(&request)
-        guard passes < Self.loopLimit else { return false }
-        let downstream = exchanges[exchange].downstream
-        writer.write(
-            &request, peer: downstreams[downstream].clientText, isPeer: request.client == downstreams[downstream].client,
-            localPort: downstreams[downstream].localPort)
-        return true
-    }
 
     private mutating func encodeUpstreamHead(
         _ exchange: SlabKey, _ route: RouteState, _ policy: UpstreamConfig.HostPolicy

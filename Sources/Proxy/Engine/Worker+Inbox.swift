@@ -10,6 +10,8 @@ extension Worker where Driver: ~Copyable {
     /// Idle connections are closed so long after draining began, unless they were busy: clients in the middle of a series of
     /// requests get their `Connection: close` first.
     private static var drainGrace: Int64 { 500_000_000 }
+    /// Between two looks at how far draining is.
+    private static var drainStep: Int64 { 20_000_000 }
 
     mutating func onWoken() {
         context.executor.runJobs()
@@ -24,8 +26,10 @@ extension Worker where Driver: ~Copyable {
             listening.append(socket)
             driver.listen(socket.descriptor, listener: UInt32(truncatingIfNeeded: socket.descriptor))
         case .stopListening(let closing):
-            listening.removeAll { $0.descriptor == closing.number }
-            driver.stopListening(UInt32(truncatingIfNeeded: closing.number))
+            for number in closing.numbers {
+                listening.removeAll { $0.descriptor == number }
+                driver.stopListening(UInt32(truncatingIfNeeded: number))
+            }
             closing.letGo()
         case .decision(let id, let decision):
             resume(SlabKey(rawValue: id.key), decision)
@@ -35,7 +39,8 @@ extension Worker where Driver: ~Copyable {
             giveUpIdle(upstream)
         case .connection(let descriptor, let socket):
             adoptConnection(descriptor, socket)
-        case .drain(let timeout):
+        case .drain(let timeout, let closing):
+            drainClosing = closing
             drain(timeout: timeout)
         case .stop:
             stop()
@@ -43,12 +48,18 @@ extension Worker where Driver: ~Copyable {
     }
 
     private mutating func adoptConnection(_ descriptor: Int32, _ source: ListeningSocket) {
-        guard let socket = driver.adopt(descriptor) else { return }
-        guard let listener = currentSnapshot?.listener(numbered: source.listener) else {
-            driver.close(socket)
+        guard let socket = driver.adopt(descriptor) else {
+            context.loads.lower(context.index)
             return
         }
-        admit(socket, listener: listener, port: source.port, peer: driver.peer(socket))
+        guard let listener = currentSnapshot?.listener(numbered: source.listener) else {
+            driver.close(socket)
+            context.loads.lower(context.index)
+            return
+        }
+        if !admit(socket, listener: listener, port: source.port, peer: driver.peer(socket)) {
+            context.loads.lower(context.index)
+        }
     }
 
     /// Closes the idle session that was used last but longest ago, so that another worker gets its permit.
@@ -74,7 +85,8 @@ extension Worker where Driver: ~Copyable {
             downstreams[key].closes = true
         }
         closePools()
-        nextHousekeeping = min(nextHousekeeping, drainIdleAt)
+        drainAccepted = counters.acceptedConnections
+        nextHousekeeping = driver.now.advanced(by: min(Self.drainStep, timeout))
     }
 
     private mutating func closePools() {
@@ -87,14 +99,32 @@ extension Worker where Driver: ~Copyable {
     /// Called while draining: closes idle connections after their grace, and everything at the deadline.
     mutating func continueDraining() {
         guard case .draining(let until) = phase else { return }
-        nextHousekeeping = min(until, driver.now.advanced(by: 100_000_000))
-        if driver.now >= drainIdleAt {
-            for index in downstreams.indices {
-                guard let key = downstreams.key(at: index) else { continue }
-                if downstreams[key].phase == .waiting { closeDownstream(key) }
-            }
+        nextHousekeeping = min(until, driver.now.advanced(by: Self.drainStep))
+        endAccepting()
+        if driver.now >= drainIdleAt { closeIdle() }
+        if driver.now >= until || (downstreams.count == 0 && listening.isEmpty) { stop() }
+    }
+
+    /// Stops listening once the backlog is empty: nothing was accepted since the last step.
+    private mutating func endAccepting() {
+        guard !listening.isEmpty else { return }
+        guard drainAccepted == counters.acceptedConnections else {
+            drainAccepted = counters.acceptedConnections
+            return
         }
-        if driver.now >= until || downstreams.count == 0 { stop() }
+        for socket in listening { driver.stopListening(UInt32(truncatingIfNeeded: socket.descriptor)) }
+        listening = []
+        drainClosing?.letGo()
+        drainClosing = nil
+    }
+
+    /// Closes connections between two requests; those that have not had their first one yet get a moment more.
+    private mutating func closeIdle() {
+        for index in downstreams.indices {
+            guard let key = downstreams.key(at: index), downstreams[key].phase == .waiting else { continue }
+            let isNew = downstreams[key].requests == 0 && driver.now.since(downstreams[key].since) < Self.drainGrace
+            if !isNew { closeDownstream(key) }
+        }
     }
 
     mutating func stop() {

@@ -21,6 +21,15 @@ extension Worker where Driver: ~Copyable {
                 downstreams[key].clientText = AddressText(client)
                 downstreams[key].isTrusted = currentSnapshot?.isTrusted(client, isUnix: false) ?? false
             }
+            let client = downstreams[key].client
+            let counts = downstreams[key].listener.connections
+            guard counts.admit(client, limit: downstreams[key].listener.connectionsPerClient) else {
+                driver.buffers.give(buffer)
+                counters.refusedConnections &+= 1
+                closeDownstream(key)
+                return
+            }
+            downstreams[key].isCountedForClient = true
             downstreams[key].phase = .waiting
             setDownstreamTimer(key, after: downstreams[key].listener.keepAliveTimeout)
             buffer.dropFirst(count)

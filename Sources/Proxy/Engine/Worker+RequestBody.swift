@@ -46,7 +46,13 @@ extension Worker where Driver: ~Copyable {
         if isComplete {
             requestSent(exchange)
         } else {
-            if hasContent { pumpRequest(exchange) } else { resumeDownstream(exchanges[exchange].downstream) }
+            if hasContent {
+                pumpRequest(exchange)
+                // Framing alone sends nothing: the head must not wait for content that comes later.
+                driver.flush(socket)
+            } else {
+                resumeDownstream(exchanges[exchange].downstream)
+            }
             if exchanges.contains(exchange), !exchanges[exchange].isRequestComplete { armExchangeTimer(exchange) }
         }
     }

@@ -190,6 +190,7 @@ extension Worker where Driver: ~Copyable {
         guard exchanges[exchange].entered > 0, let route = route(of: exchange) else { return }
         response.slot = 0
         response.client = exchanges[exchange].client
+        response.routeName = route.name
         if let bytes = exchanges[exchange].requestBytes.take() {
             var bytes = bytes
             swap(&response.requestBytes, &bytes)

@@ -14,7 +14,7 @@ extension Worker where Driver: ~Copyable {
         swap(&parked, &request)
         exchanges[exchange].phase = .suspended(step: step)
         exchanges[exchange].suspendedUntil = driver.now.advanced(by: Self.decisionTimeout)
-        exchanges[exchange].suspended = SuspendedRequest(parked)
+        exchanges[exchange].suspended = SuspendedRequest(parked, forwarding)
         armExchangeTimer(exchange)
         let id = ExchangeID(worker: context.index, key: exchange.rawValue)
         let chain = route.chain
@@ -32,6 +32,7 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].suspended = nil
         exchanges[exchange].phase = .deciding
         swap(&parked.context, &request)
+        forwarding = parked.forwarding
         request.now = driver.now
         switch route.chain.apply(decision, to: &request, at: step) {
         case .next:

@@ -32,12 +32,18 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     /// Downstream sessions that have something to do without an event.
     var runnable = RingQueue<SlabKey>(capacity: 64)
     var hostMemo = HostMemo()
+    /// What the current request says about the way it came.
+    var forwarding = ForwardingWriter(isTrusted: false)
     var date = DateText()
     var lanes: LogLanes
     package var phase = WorkerPhase.running
     var nextHousekeeping: Instant
     /// While draining: when idle connections are closed.
     var drainIdleAt = Instant.never
+    /// Connections accepted at the last look at the backlog.
+    var drainAccepted: Int64 = 0
+    /// To be told when this worker has stopped listening.
+    var drainClosing: ClosingDescriptors?
     var listening: [ListeningSocket] = []
     package internal(set) var counters = WorkerCounters()
 

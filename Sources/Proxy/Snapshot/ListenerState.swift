@@ -21,6 +21,7 @@ package final class ListenerState: Sendable {
     let bodyIdleTimeout: Int64
     let writeIdleTimeout: Int64
     let connectionsLimit: Int
+    let connectionsPerClient: Int?
     /// Connections open under this name, over all workers and reloads.
     let connections: ConnectionCount
 
@@ -41,12 +42,34 @@ package final class ListenerState: Sendable {
         keepAliveTimeout = config.timeouts.keepAlive.wholeNanoseconds
         bodyIdleTimeout = config.timeouts.bodyIdle.wholeNanoseconds
         writeIdleTimeout = config.timeouts.writeIdle.wholeNanoseconds
+        connectionsPerClient = config.limits.connectionsPerClient
         self.connectionsLimit = config.limits.connections ?? connectionsLimit
         connections = previous?.connections ?? ConnectionCount()
     }
 }
 
-/// Connections of one listener, and of one client where that is limited.
+/// Connections of one listener, in all and per client, over all workers and reloads.
 final class ConnectionCount: Sendable {
     let open = Atomic<Int>(0)
+    /// By client address, IPv6 by /64. Only kept while a limit is set.
+    private let clients = Mutex<[IPAddress: Int]>([:])
+
+    /// Counts a connection of a client. False, and nothing counted, when it has `limit` already.
+    func admit(_ client: IPAddress, limit: Int?) -> Bool {
+        guard let limit else { return true }
+        return clients.withLock { clients in
+            let count = clients[client.clientKey(), default: 0]
+            guard count < limit else { return false }
+            clients[client.clientKey()] = count + 1
+            return true
+        }
+    }
+
+    func dismiss(_ client: IPAddress, limit: Int?) {
+        guard limit != nil else { return }
+        clients.withLock { clients in
+            guard let count = clients[client.clientKey()] else { return }
+            clients[client.clientKey()] = count > 1 ? count - 1 : nil
+        }
+    }
 }

@@ -49,6 +49,9 @@ struct DownstreamSession: ~Copyable {
     var closes = false
     var isPaused = false
     var isRunnable = false
+    var isSlow = false
+    /// Counts among the connections of its client.
+    var isCountedForClient = false
     /// Bytes thrown away while lingering.
     var lingered = 0
 
