@@ -112,7 +112,6 @@ package final class Gateway {
 
     /// Stops listening and lets every exchange end; closes what is left after `timeout`.
     package func drain(timeout: Duration) {
-        update([])
         let closing = ClosingDescriptors(sockets.map(\.descriptor), holders: workers)
         for inbox in inboxes { inbox.post(.drain(timeout: timeout.wholeNanoseconds, closing: closing)) }
         sockets = []

@@ -210,7 +210,7 @@ extension Worker where Driver: ~Copyable {
             pools[pool].waiting.prepend(exchange)
             return
         }
-        guard state.enterQueue() else {
+        guard state.enterQueue() || (evictEnded(pool) && state.enterQueue()) else {
             failExchange(exchange, .connectionLimitReached)
             return
         }

@@ -90,6 +90,7 @@ extension Worker where Driver: ~Copyable {
             guard exchanges.contains(exchange), !exchanges[exchange].isRequestComplete else {
                 // A client that has asked all it wants still gets every answer; the last one says that it is the last.
                 if downstreams[key].pending == nil { downstreams[key].closes = true }
+                if exchanges.contains(exchange) { noteEndedWait(exchange) }
                 return
             }
             if downstreams[key].pending == nil {
