@@ -151,6 +151,21 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
         return unsafe address(index).move()
     }
 
+    /// Removes the key's entry without handing it out: nothing is moved. False when it is gone already.
+    @discardableResult
+    @inlinable
+    package mutating func discard(_ key: SlabKey) -> Bool {
+        guard contains(key) else { return false }
+        let index = Int(key.index)
+        // SAFETY: `contains` proved the place; the element ends in place exactly once.
+        unsafe generations[index] = generations[index] == .max ? 1 : generations[index] &+ 1
+        unsafe links[index] = firstFree
+        firstFree = Int32(truncatingIfNeeded: index)
+        count &-= 1
+        unsafe address(index).deinitialize(count: 1)
+        return true
+    }
+
     /// The key of the entry at a place, nil when the place is free: for walks over all entries.
     @inlinable
     package func key(at index: Int) -> SlabKey? {

@@ -20,16 +20,17 @@ package enum RequestEncoder {
     ///   - framing: of the body that will follow; never `untilClose`.
     ///   - upgrade: asks for a WebSocket (RFC 6455 section 4.1); the Sec-WebSocket fields are among the lines.
     ///   - sendExpect: writes `Expect: 100-continue`.
+    ///   - checksAdditions: false for lines out of `FieldAdditions`, which checks each byte when it is added.
     ///   - acceptsTrailers: writes `TE: trailers` with its Connection option (RFC 9112 section 7.4).
     package static func append(
         to buffer: inout Buffer, bytes: Span<UInt8>, head: borrowing RequestHead, path: Span<UInt8>,
         host: Span<UInt8>, additions: Span<UInt8>, framing: BodyFraming, upgrade: Bool = false,
-        sendExpect: Bool = false, acceptsTrailers: Bool = false
+        sendExpect: Bool = false, acceptsTrailers: Bool = false, checksAdditions: Bool = true
     ) throws(EncoderFailure) -> Bool {
         let needed = bytesNeeded(head: head, path: path, host: host, additions: additions)
         if needed > buffer.tailroom { return false }
         if case .untilClose = framing { throw .impossibleFraming }
-        guard ByteScan.isVisible(path), ByteScan.isVisible(host), HeadWriter.areSafe(additions) else {
+        guard ByteScan.isVisible(path), ByteScan.isVisible(host), !checksAdditions || HeadWriter.areSafe(additions) else {
             throw .unsafeBytes
         }
         appendRequestLine(to: &buffer, bytes, head, path)

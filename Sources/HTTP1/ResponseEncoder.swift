@@ -20,7 +20,8 @@ package enum ResponseEncoder {
     ///   - date: an IMF-fixdate for a head that has no Date; empty to add none.
     package static func append(
         to buffer: inout Buffer, bytes: Span<UInt8>, head: borrowing ResponseHead, additions: Span<UInt8>,
-        framing: BodyFraming, connection: ConnectionOption, clientMinorVersion: UInt8, date: Span<UInt8>
+        framing: BodyFraming, connection: ConnectionOption, clientMinorVersion: UInt8, date: Span<UInt8>,
+        checksAdditions: Bool = true
     ) throws(EncoderFailure) -> Bool {
         if bytesNeeded(head: head, additions: additions) &+ date.count > buffer.tailroom { return false }
         switch framing {
@@ -28,7 +29,7 @@ package enum ResponseEncoder {
         case .untilClose where connection != .close: throw .impossibleFraming
         case .none, .length, .chunked, .untilClose: break
         }
-        guard HeadWriter.areSafe(additions) else { throw .unsafeBytes }
+        guard !checksAdditions || HeadWriter.areSafe(additions) else { throw .unsafeBytes }
         appendStatusLine(to: &buffer, bytes, head)
         HeadWriter.appendFields(head.fields, of: bytes, to: &buffer)
         if additions.count > 0 { buffer.append(additions) }

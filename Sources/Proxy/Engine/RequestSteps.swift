@@ -84,11 +84,13 @@ enum RequestSteps {
         if let host {
             return (try? RequestEncoder.append(
                 to: &out, bytes: span, head: head, path: path.span, host: host.span, additions: additions.span,
-                framing: head.framing, upgrade: upgrade, sendExpect: sendExpect)) ?? false
+                framing: head.framing, upgrade: upgrade, sendExpect: sendExpect,
+                checksAdditions: false)) ?? false
         }
         return (try? RequestEncoder.append(
             to: &out, bytes: span, head: head, path: path.span, host: span.extracting(head.authority.range),
-            additions: additions.span, framing: head.framing, upgrade: upgrade, sendExpect: sendExpect)) ?? false
+            additions: additions.span, framing: head.framing, upgrade: upgrade, sendExpect: sendExpect,
+                checksAdditions: false)) ?? false
     }
 
     /// Whether a rewritten path is in its one form already, so that it cannot mean something else to the upstream.

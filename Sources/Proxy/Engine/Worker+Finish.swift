@@ -99,10 +99,11 @@ extension Worker where Driver: ~Copyable {
     /// Writes the log line and frees what the exchange held.
     mutating func retire(_ exchange: SlabKey) {
         logExchange(exchange)
-        guard var ended = exchanges.remove(exchange) else { return }
-        if let bytes = ended.requestBytes.take() { driver.buffers.give(bytes) }
-        if let head = ended.upstreamHead.take() { driver.buffers.give(head) }
-        releaseSnapshot(ended.snapshot)
+        if let bytes = exchanges[exchange].requestBytes.take() { driver.buffers.give(bytes) }
+        if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }
+        let use = exchanges[exchange].snapshot
+        exchanges.discard(exchange)
+        releaseSnapshot(use)
     }
 
     /// Mutating although it changes nothing: in a borrowed worker the compiler copies a whole entry (1 KiB) to read one field

@@ -133,7 +133,8 @@ extension Worker where Driver: ~Copyable {
             to: &out, bytes: response.bytes.span, head: response.head, additions: response.additions.span,
             framing: isBodyless ? .none : .length(bodyCount),
             connection: downstreams[downstream].closes ? .close : .keepAlive,
-            clientMinorVersion: exchanges[exchange].minorVersion, date: date.bytes.span)
+            clientMinorVersion: exchanges[exchange].minorVersion, date: date.bytes.span,
+                checksAdditions: false)
         exchanges[exchange].sentBytes = out.count
         keepResponseHead(exchange, out)
         if !isBodyless, exchanges[exchange].method != .head {

@@ -176,7 +176,8 @@ extension Worker where Driver: ~Copyable {
                 to: &out, bytes: response.bytes.span, head: response.head, additions: response.additions.span,
                 framing: exchanges[exchange].downstreamFraming,
                 connection: downstreams[downstream].closes ? .close : .keepAlive,
-                clientMinorVersion: exchanges[exchange].minorVersion, date: date.bytes.span)) ?? false
+                clientMinorVersion: exchanges[exchange].minorVersion, date: date.bytes.span,
+                checksAdditions: false)) ?? false
         swap(&response.bytes, &buffer)
         guard isEncoded else {
             driver.buffers.give(out)

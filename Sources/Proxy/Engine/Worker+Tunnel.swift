@@ -70,7 +70,8 @@ extension Worker where Driver: ~Copyable {
         let isEncoded =
             (try? ResponseEncoder.append(
                 to: &out, bytes: response.bytes.span, head: response.head, additions: response.additions.span,
-                framing: .none, connection: .upgrade, clientMinorVersion: 1, date: date.bytes.span)) ?? false
+                framing: .none, connection: .upgrade, clientMinorVersion: 1, date: date.bytes.span,
+                checksAdditions: false)) ?? false
         swap(&response.bytes, &buffer)
         guard isEncoded else {
             driver.buffers.give(out)
