@@ -16,4 +16,9 @@ package struct ByteRange: Equatable, Sendable {
     @inlinable package var lower: Int { Int(start) }
     @inlinable package var upper: Int { Int(start) + Int(count) }
     @inlinable package var range: Range<Int> { lower..<upper }
+
+    /// The range if it lies inside the first `count` bytes, else an empty one.
+    package func range(within count: Int) -> Range<Int> {
+        upper <= count ? range : 0..<0
+    }
 }

@@ -14,6 +14,7 @@ extension Worker where Driver: ~Copyable {
     /// The exchange cannot go on: an answer when none has begun, else a visible break.
     mutating func failExchange(_ exchange: SlabKey, _ code: ErrorCode) {
         exchanges[exchange].code = code
+        unpark(exchange)
         dropUpstream(exchange)
         guard exchanges[exchange].isResponseStarted else {
             reply(exchange, code)
@@ -92,6 +93,7 @@ extension Worker where Driver: ~Copyable {
     /// The client is gone: the upstream's work is stopped.
     mutating func abandonExchange(_ exchange: SlabKey) {
         if exchanges[exchange].code == .none, !exchanges[exchange].isResponseComplete { exchanges[exchange].code = .clientClosed }
+        unpark(exchange)
         dropUpstream(exchange)
         retire(exchange)
     }

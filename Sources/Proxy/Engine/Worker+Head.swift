@@ -76,6 +76,8 @@ extension Worker where Driver: ~Copyable {
             driver.buffers.give(bytes)
             return
         }
+        // A suspended request's bytes went away with its context; these are the fresh context's, which has none.
+        if exchanges[exchange].suspended != nil { return }
         exchanges[exchange].requestBytes = consume bytes
     }
 

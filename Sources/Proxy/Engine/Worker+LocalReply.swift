@@ -82,7 +82,7 @@ extension Worker where Driver: ~Copyable {
         _ exchange: SlabKey, _ answer: LocalReply, _ bytes: borrowing Buffer, _ body: inout Buffer
     ) {
         let head = bytes.span
-        let id = head.extracting(exchanges[exchange].requestID.range)
+        let id = head.extracting(exchanges[exchange].requestID.range(within: head.count))
         response.additions.appendLines { lines in
             guard lines.tailroom >= 512 else { return }
             lines.append("Proxy-Status: ")

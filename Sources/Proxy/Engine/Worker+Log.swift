@@ -65,8 +65,8 @@ extension Worker where Driver: ~Copyable {
     ) {
         let all = bytes.span
         let head = all.extracting(0..<min(exchanges[exchange].headBytes, all.count))
-        let id = all.extracting(exchanges[exchange].requestID.range)
-        let identity = all.extracting(exchanges[exchange].identity.range)
+        let id = all.extracting(exchanges[exchange].requestID.range(within: all.count))
+        let identity = all.extracting(exchanges[exchange].identity.range(within: all.count))
         if let answer = exchanges[exchange].responseHead.take() {
             let texts = ExchangeTexts(
                 head: head, responseHead: answer.span, requestID: id, route: route.span, upstream: upstream.span,

@@ -210,9 +210,11 @@ extension Worker where Driver: ~Copyable {
 
     private mutating func noteRequest(_ exchange: SlabKey) {
         response.requestID.clear()
-        response.requestID.append(response.requestBytes, exchanges[exchange].requestID.range)
+        response.requestID.append(
+            response.requestBytes, exchanges[exchange].requestID.range(within: response.requestBytes.count))
         response.identity.clear()
-        response.identity.append(response.requestBytes, exchanges[exchange].identity.range)
+        response.identity.append(
+            response.requestBytes, exchanges[exchange].identity.range(within: response.requestBytes.count))
     }
 
     /// Sends the head with what is here of the content, in one call if it can be.

@@ -45,10 +45,19 @@ extension Worker where Driver: ~Copyable {
         }
         var bytes = Buffer(capacity: 1)
         swap(&request.bytes, &bytes)
-        if exchanges.contains(exchange), exchanges[exchange].requestBytes == nil {
-            exchanges[exchange].requestBytes = consume bytes
-        } else {
+        guard exchanges.contains(exchange) else {
             driver.buffers.give(bytes)
+            return
         }
+        if exchanges[exchange].suspended == nil { exchanges[exchange].requestBytes = consume bytes }
+    }
+
+    /// Gives up waiting for a decision: the bytes come back to the exchange, for its answer and its log line.
+    mutating func unpark(_ exchange: SlabKey) {
+        guard let parked = exchanges[exchange].suspended else { return }
+        exchanges[exchange].suspended = nil
+        var bytes = Buffer(capacity: 1)
+        swap(&parked.context.bytes, &bytes)
+        exchanges[exchange].requestBytes = consume bytes
     }
 }

@@ -88,7 +88,6 @@ extension Worker where Driver: ~Copyable {
         case .connection:
             failExchange(exchange, .queueTimeout)
         case .decision:
-            exchanges[exchange].suspended = nil
             failExchange(exchange, .middlewareTimeout)
         case .content:
             downstreams[downstream].closes = true
