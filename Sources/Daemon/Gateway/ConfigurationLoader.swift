@@ -1,15 +1,18 @@
 package import Config
 import Linux
 package import Middleware
+import Proxy
 import Routing
 
 /// Loads configurations from files, and again from what the first load had recorded.
 package struct ConfigurationLoader: ConfigurationLoading {
     private let customKinds: [CustomKind]
+    private let kinds: MiddlewareKinds
 
     /// - Parameter kinds: middleware beside the built-in kinds.
     package init(kinds: MiddlewareKinds = MiddlewareKinds()) {
         customKinds = kinds.customKinds
+        self.kinds = kinds
     }
 
     package func load(path: String) -> LoadOutcome {
@@ -36,12 +39,13 @@ package struct ConfigurationLoader: ConfigurationLoading {
         checked(ConfigLoader.load(text: text, name: name, customKinds: customKinds))
     }
 
-    /// Adds what only the routes as a whole can show.
+    /// Adds what only the whole can show.
     private func checked(_ result: ConfigResult) -> ConfigResult {
         guard let config = result.config else { return result }
         var result = result
         result.problems = Problem.sorted(
-            result.problems + RouteCheck.problems(in: config.routes), files: result.files)
+            result.problems + RouteCheck.problems(in: config.routes) + SnapshotBuilder.problems(in: config, kinds: kinds),
+            files: result.files)
         if result.hasErrors { result.config = nil }
         return result
     }

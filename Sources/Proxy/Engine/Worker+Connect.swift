@@ -210,7 +210,7 @@ extension Worker where Driver: ~Copyable {
             pools[pool].waiting.prepend(exchange)
             return
         }
-        guard state.enterQueue() || (evictEnded(pool) && state.enterQueue()) else {
+        guard state.enterQueue() else {
             failExchange(exchange, .connectionLimitReached)
             return
         }
@@ -239,33 +239,7 @@ extension Worker where Driver: ~Copyable {
         guard exchanges[exchange].isQueued else { return }
         exchanges[exchange].isQueued = false
         let pool = exchanges[exchange].pool
-        guard pools.contains(pool) else { return }
-        pools[pool].state.leaveQueue()
-        if exchanges[exchange].hasEnded { pools[pool].endedWaiting &-= 1 }
-    }
-
-    /// A waiting client ended its direction. It may still read the answer (a half-close), but most such clients are gone.
-    mutating func noteEndedWait(_ exchange: SlabKey) {
-        guard exchanges[exchange].isQueued, !exchanges[exchange].hasEnded else { return }
-        exchanges[exchange].hasEnded = true
-        pools[exchanges[exchange].pool].endedWaiting &+= 1
-    }
-
-    /// Gives up a waiting exchange whose client ended its direction, for one whose client has not.
-    private mutating func evictEnded(_ pool: SlabKey) -> Bool {
-        guard pools[pool].endedWaiting > 0 else { return false }
-        for _ in 0..<pools[pool].waiting.count {
-            guard let exchange = pools[pool].waiting.popFirst() else { return false }
-            guard exchanges.contains(exchange), exchanges[exchange].phase == .queued else { continue }
-            guard exchanges[exchange].hasEnded else {
-                pools[pool].waiting.append(exchange)
-                continue
-            }
-            exchanges[exchange].code = .clientClosed
-            closeDownstream(exchanges[exchange].downstream)
-            return true
-        }
-        return false
+        if pools.contains(pool) { pools[pool].state.leaveQueue() }
     }
 
     /// Gives a free session to the exchange that waits longest. False: nobody waits.

@@ -90,7 +90,11 @@ extension Worker where Driver: ~Copyable {
             guard exchanges.contains(exchange), !exchanges[exchange].isRequestComplete else {
                 // A client that has asked all it wants still gets every answer; the last one says that it is the last.
                 if downstreams[key].pending == nil { downstreams[key].closes = true }
-                if exchanges.contains(exchange) { noteEndedWait(exchange) }
+                // In the queue its place is worth more than the chance that it still reads: nothing was sent yet.
+                if exchanges.contains(exchange), exchanges[exchange].phase == .queued {
+                    exchanges[exchange].code = .clientClosed
+                    closeDownstream(key)
+                }
                 return
             }
             if downstreams[key].pending == nil {

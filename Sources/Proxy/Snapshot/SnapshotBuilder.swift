@@ -31,12 +31,13 @@ package struct SnapshotBuilder: Sendable {
             config.middleware, previous: previous?.middleware, custom: kinds, subrequests: subrequests)
         var listeners = [ListenerState?](repeating: nil, count: numbers.count)
         var routers = [Router?](repeating: nil, count: numbers.count)
+        // Connections of a listener that is gone live until they end, under the routes that name no listener.
+        for (name, number) in numbers { routers[number] = Router(config.routes, listener: name) }
         for listener in config.listeners {
             guard let number = numbers[listener.name] else { continue }
             listeners[number] = ListenerState(
                 listener, number: number, connectionsLimit: connectionsLimit,
                 previous: previous?.listener(numbered: number))
-            routers[number] = Router(config.routes, listener: listener.name)
         }
         var routes: [RouteState] = []
         for route in config.routes {
@@ -45,6 +46,26 @@ package struct SnapshotBuilder: Sendable {
         return Snapshot(
             generation: (previous?.generation ?? 0) + 1, config: config, listeners: listeners, routers: routers,
             routes: routes, upstreams: upstreams, middleware: middleware, logLane: lanes.number(of: .inherit))
+    }
+
+    /// What only compiling shows: middleware that cannot be made, chains that are too long, redirects that would send clients
+    /// wherever they say.
+    package static func problems(in config: GatewayConfig, kinds: MiddlewareKinds) -> [Problem] {
+        var problems: [Problem] = []
+        do throws(MiddlewareProblems) {
+            let middleware = try MiddlewareInstances(
+                config.middleware, previous: nil, custom: kinds, subrequests: NoSubrequests())
+            for route in config.routes { _ = try middleware.chain(for: route) }
+        } catch {
+            problems += error.problems
+        }
+        for route in config.routes {
+            guard case .redirect(let to, _) = route.action,
+                let problem = CompiledTemplate(to, for: .target).redirectProblem
+            else { continue }
+            problems.append(Problem(at: route.location, "route `\(route.name)`: \(problem)"))
+        }
+        return problems
     }
 
     private func compile(

@@ -58,8 +58,6 @@ struct Exchange: ~Copyable {
     /// Host is the endpoint's own: set when the endpoint is known.
     var hasEndpointHost = false
     var isQueued = false
-    /// The client ended its direction while the exchange waited.
-    var hasEnded = false
 
     // Request content.
     var requestFraming = BodyFraming.none

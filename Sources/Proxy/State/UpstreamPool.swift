@@ -14,8 +14,6 @@ struct UpstreamPool: ~Copyable {
     var idleCount = 0
     /// Exchanges that wait for a permit, in order. Keys of exchanges that are gone are skipped.
     var waiting = RingQueue<SlabKey>()
-    /// Of those, whose clients have ended their direction: the first to go when the queue is full.
-    var endedWaiting = 0
     /// Snapshot uses that refer to this pool; unused pools without sessions go away.
     var uses = 0
     /// The pool that took over when a reload changed the upstream.
