@@ -60,6 +60,15 @@ class Bytes:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
+    def is_ended(self) -> bool:
+        """Whether the peer has closed, without waiting or reading."""
+        try:
+            return self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def at_end(self) -> bool:
         """True when the peer closes without another byte."""
         return not self.ahead and not self.fill()
