@@ -95,7 +95,7 @@ def test_conditions(gateway):
 def test_redirects(gateway):
     running = gateway(routes("""
   - { path: "/old/{rest...}", redirect: { to: "/new/{path.rest}", status: 308 } }
-  - { path: /home, redirect: { to: "https://{host}/", status: 302 } }
+  - { path: /home, redirect: { to: "https://shop.test/", status: 302 } }
 """))
     moved = get(running.port(), "/old/a/b")
     assert (moved.status, moved.get("location")) == (308, "/new/a/b")

@@ -263,6 +263,12 @@ extension Worker where Driver: ~Copyable {
                 _ = WebSocketFrame.appendPing(payload: Span(), mask: nil, to: &frame)
                 driver.send(downstreams[downstream].socket, frame, more: false)
             }
+            let session = exchanges[exchange].session
+            if sessions.contains(session), tunnel.fromClient.isAtBorder, !tunnel.fromClient.isClosed {
+                var frame = driver.buffers.take(.head)
+                _ = WebSocketFrame.appendPing(payload: Span(), mask: maskKey(), to: &frame)
+                driver.send(sessions[session].socket, frame, more: false)
+            }
         }
         armTunnelTimer(exchange, downstream)
     }
