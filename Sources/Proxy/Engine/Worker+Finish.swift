@@ -64,8 +64,14 @@ extension Worker where Driver: ~Copyable {
         downstreams[downstream].lookedAt = 0
         downstreams[downstream].since = driver.now
         setDownstreamTimer(downstream, after: downstreams[downstream].listener.keepAliveTimeout)
-        if downstreams[downstream].pending != nil || downstreams[downstream].sawEnd { makeRunnable(downstream) }
-        resumeDownstream(downstream)
+        if downstreams[downstream].pending == nil {
+            if downstreams[downstream].sawEnd { makeRunnable(downstream) }
+            resumeDownstream(downstream)
+        } else {
+            // Pipelined requests are here already: no more is read before they are used up, or one small request after the
+            // other would each let another large receive in.
+            makeRunnable(downstream)
+        }
     }
 
     /// Ends our direction and reads the rest away, so that the answer is not lost to a reset (RFC 9112 section 9.6).

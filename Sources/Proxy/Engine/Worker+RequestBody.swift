@@ -109,6 +109,7 @@ extension Worker where Driver: ~Copyable {
             closeDownstream(downstream)
         } else if driver.queuedBytes(sessions[session].socket) > 0 {
             pauseDownstream(downstream)
+            if exchanges[exchange].phase == .sending { armResponseTimer(exchange) }
         } else {
             resumeDownstream(downstream)
         }
@@ -207,9 +208,11 @@ extension Worker where Driver: ~Copyable {
         armExchangeTimer(exchange)
     }
 
+    /// The upstream has to do something now: answer, or take more of a request that waits for it.
     mutating func armResponseTimer(_ exchange: SlabKey) {
         let session = exchanges[exchange].session
         guard sessions.contains(session) else { return }
+        sessions[session].queuedBytes = driver.queuedBytes(sessions[session].socket)
         setUpstreamTimer(session, after: route(of: exchange)?.responseTimeout ?? 30_000_000_000)
     }
 
@@ -228,7 +231,12 @@ extension Worker where Driver: ~Copyable {
             resumeDownstream(downstream)
             return
         }
-        guard !exchanges[exchange].isRequestComplete else { return }
+        guard !exchanges[exchange].isRequestComplete else {
+            // Only now is the last byte of the request sent.
+            if exchanges[exchange].phase == .sending { armResponseTimer(exchange) }
+            return
+        }
+        if exchanges[exchange].phase == .sending { timers.remove(Owner.upstreamTimer(key)) }
         if downstreams[downstream].pending != nil { pumpRequest(exchange) } else { resumeDownstream(downstream) }
         if exchanges.contains(exchange) { armExchangeTimer(exchange) }
     }

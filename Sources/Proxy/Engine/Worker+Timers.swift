@@ -117,6 +117,16 @@ extension Worker where Driver: ~Copyable {
         reply(exchange, .requestTimeout)
     }
 
+    /// An upstream that still takes the request has not run out of time for its answer.
+    private mutating func onSendingDeadline(_ exchange: SlabKey, _ key: SlabKey) {
+        let queued = driver.queuedBytes(sessions[key].socket)
+        if queued > 0, queued < sessions[key].queuedBytes {
+            armResponseTimer(exchange)
+        } else if exchanges[exchange].isRequestComplete || queued > 0 {
+            failExchange(exchange, .responseTimeout)
+        }
+    }
+
     private mutating func onSessionDeadline(_ key: SlabKey) {
         let exchange = sessions[key].exchange
         switch sessions[key].phase {
@@ -131,7 +141,7 @@ extension Worker where Driver: ~Copyable {
             }
             switch exchanges[exchange].phase {
             case .sending:
-                if exchanges[exchange].isRequestComplete { failExchange(exchange, .responseTimeout) }
+                onSendingDeadline(exchange, key)
             case .receiving:
                 failExchange(exchange, .responseBodyTimeout)
             case .tunnel, .deciding, .suspended, .queued, .connecting, .replying:

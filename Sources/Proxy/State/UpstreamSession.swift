@@ -26,6 +26,8 @@ struct UpstreamSession: ~Copyable {
     /// When the upstream said it would close an idle connection (Keep-Alive: timeout), else the pool's idle timeout.
     var idleLimit: Int64
     var requests = 0
+    /// Bytes queued for it when its time began to run: fewer at the end of that time mean that it still reads.
+    var queuedBytes = 0
     var isPaused = false
 
     init(
