@@ -54,7 +54,7 @@ docs: build
 	@.ci/docs $(MARTLET)
 
 sim: packages
-	MARTLET_SIMULATION_SEEDS=$(SEEDS) swift test --disable-xctest --filter SimulationTests
+	SIM_SEEDS=$(SEEDS) swift test --disable-xctest --filter SimulationTests
 
 clean:
 	rm -rf .build

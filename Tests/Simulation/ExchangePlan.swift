@@ -37,6 +37,8 @@ package struct ExchangePlan: Sendable {
         /// Bytes behind the answer that nobody asked for.
         case extraBytes
         case stalls
+        /// Takes the head and leaves the content unread.
+        case stopsReading
         /// Closes behind the answer, with or without having said so.
         case closes(announced: Bool)
     }
@@ -128,6 +130,7 @@ extension ExchangePlan {
             originDefect = .malformed(network.random.below(kinds))
         }
         if network.decides(.originStalls) { originDefect = .stalls }
+        if network.decides(.originStopsReading), requestBody.count > 0 { originDefect = .stopsReading }
         if network.decides(.originExtraBytes) { originDefect = .extraBytes }
         if network.decides(.originClosesAfterAnswer) {
             originDefect = .closes(announced: network.random.below(2) == 0)
@@ -142,7 +145,7 @@ extension ExchangePlan {
         case 2..<7: random.below(3_000)
         case 7: 16_384 - 70 + random.below(140)
         case 8: random.below(40_000)
-        default: random.below(300_000)
+        default: random.below(600_000)
         }
     }
 }

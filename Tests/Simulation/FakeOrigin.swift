@@ -96,7 +96,11 @@ private final class OriginSession: SimulatedPeer {
         if head.values("expect") == ["100-continue"] {
             connection.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
         }
-        if seen.plan.answersEarly {
+        if seen.plan.originDefect == .stopsReading {
+            network.inflicts(.originStopsReading)
+            seen.taints.append("not read")
+            connection.pace = .never
+        } else if seen.plan.answersEarly {
             network.inflicts(.originEarlyAnswer)
             seen.taints.append("early answer")
             think()
@@ -107,7 +111,7 @@ private final class OriginSession: SimulatedPeer {
 
     private func think() {
         guard let plan = exchange?.plan else { return }
-        if plan.originDefect == .stalls {
+        if plan.originDefect == .stalls || plan.originDefect == .stopsReading {
             exchange?.taints.append("stalled")
             network.inflicts(.originStalls)
             return
@@ -142,7 +146,7 @@ private final class OriginSession: SimulatedPeer {
             exchange.taints.append(isReset || !isUntilClose(plan) || kept < headCount ? "cut answer" : "short answer")
             bytes.removeLast(bytes.count - kept)
             write(bytes, slowly: false) { $0.leave(byReset: isReset) }
-        case .extraBytes, .closes, .stalls, nil:
+        case .extraBytes, .closes, .stalls, .stopsReading, nil:
             write(bytes, slowly: plan.answersSlowly) { $0.answered() }
         }
     }

@@ -56,6 +56,8 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case originMalformed
     case originResets
     case originStalls
+    /// Accepts a request's head and then reads no more.
+    case originStopsReading
     case originClosesAfterAnswer
     case originClosesIdle
 
@@ -70,7 +72,7 @@ package enum FaultKind: String, CaseIterable, Sendable {
             false
         case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .closeAfterQuiet,
             .clientAborts, .clientMalformed, .originEarlyAnswer, .originExtraBytes, .originTruncates, .originMalformed,
-            .originResets, .originStalls, .originClosesAfterAnswer, .originClosesIdle:
+            .originResets, .originStalls, .originStopsReading, .originClosesAfterAnswer, .originClosesIdle:
             true
         }
     }

@@ -94,7 +94,7 @@ package final class ShadowModel {
         if !exchange.isFullySent, !plan.answersEarly { violate(exchange, "an answer before the request was sent") }
         switch plan.originDefect {
         case .malformed: violate(exchange, "a malformed answer looked complete")
-        case .stalls: violate(exchange, "an answer that was never given")
+        case .stalls, .stopsReading: violate(exchange, "an answer that was never given")
         case .truncates, .resets:
             if exchange.taints.contains("cut answer") { violate(exchange, "an incomplete answer looked complete") }
         case .extraBytes, .closes, nil: break

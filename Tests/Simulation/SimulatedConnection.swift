@@ -19,6 +19,8 @@ package final class SimulatedConnection {
     package enum Pace {
         case atOnce
         case slowly(bytes: Int, every: Int64)
+        /// Leaves everything unread, the end too.
+        case never
     }
 
     package let number: Int
@@ -238,6 +240,8 @@ package final class SimulatedConnection {
                 isReadScheduled = true
                 network.after(interval) { self.readSlowly() }
             }
+        case .never:
+            break
         }
         guard towardsPeer.hasEndArrived, towardsPeer.arrived.isEmpty, !isEndDelivered, !isPeerGone else { return }
         isEndDelivered = true

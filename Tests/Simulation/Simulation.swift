@@ -45,8 +45,8 @@ package struct Simulation {
 
     package var seed: UInt64
     package var faults: FaultPlan
-    /// Queued bytes of one socket, at most: one large receive and what is framed around it.
-    package var queuedBytesLimit = 3 * 65_536
+    /// Queued bytes of one socket, at most: a large and a small receive and what is framed around them.
+    package var queuedBytesLimit = 196_608
     /// Upstream connections, at most.
     package var upstreamLimit = Int.max
     package var mutation: Mutation?
