@@ -177,6 +177,7 @@ package final class FakeClient: SimulatedPeer {
         if isClosing || requestsLeft == 0 || plans.isEmpty, network.happens(.clientHalfCloses) {
             isClosing = true
             hasEnded = true
+            for waiting in awaiting { waiting.hasClientEnded = true }
             connection.end()
         }
         if exchange.outcome != nil, awaiting.isEmpty { settle() }
