@@ -98,18 +98,18 @@ extension Worker where Driver: ~Copyable {
     mutating func relayFromClient(_ downstream: SlabKey, _ buffer: consuming Buffer) {
         let exchange = downstreams[downstream].exchange
         let session = exchanges.contains(exchange) ? exchanges[exchange].session : .none
-        guard sessions.contains(session), var tunnel = exchanges[exchange].tunnel, !tunnel.isClosing else {
+        guard sessions.contains(session), let box = exchanges[exchange].tunnelBox, !box.tunnel.isClosing else {
             driver.buffers.give(buffer)
             return
         }
-        tunnel.lastActivity = driver.now
+        box.tunnel.lastActivity = driver.now
         exchanges[exchange].requestContentBytes &+= buffer.count
         do throws(WebSocketFailure) {
-            _ = try tunnel.fromClient.scan(buffer.span)
-            exchanges[exchange].tunnel = tunnel
-            driver.send(sessions[session].socket, buffer, more: false)
-            if driver.queuedBytes(sessions[session].socket) > 0 { pauseDownstream(downstream) }
-            armTunnelTimer(exchange, downstream)
+            _ = try box.tunnel.fromClient.scan(buffer.span)
+            let socket = sessions[session].socket
+            driver.send(socket, buffer, more: false)
+            if driver.queuedBytes(socket) > 0 { pauseDownstream(downstream) }
+            noteTunnelActivity(box, downstream)
         } catch {
             buffer.keepFirst(error.relayable)
             driver.send(sessions[session].socket, buffer, more: false)
@@ -120,26 +120,33 @@ extension Worker where Driver: ~Copyable {
 
     mutating func relayFromUpstream(_ exchange: SlabKey, _ session: SlabKey, _ buffer: consuming Buffer) {
         let downstream = exchanges[exchange].downstream
-        guard downstreams.contains(downstream), var tunnel = exchanges[exchange].tunnel, !tunnel.isClosing else {
+        guard downstreams.contains(downstream), let box = exchanges[exchange].tunnelBox, !box.tunnel.isClosing else {
             driver.buffers.give(buffer)
             return
         }
-        tunnel.lastActivity = driver.now
+        box.tunnel.lastActivity = driver.now
         exchanges[exchange].responseContentBytes &+= buffer.count
         exchanges[exchange].sentBytes &+= buffer.count
         do throws(WebSocketFailure) {
-            _ = try tunnel.fromUpstream.scan(buffer.span)
-            exchanges[exchange].tunnel = tunnel
-            driver.send(downstreams[downstream].socket, buffer, more: false)
-            if driver.queuedBytes(downstreams[downstream].socket) > 0 { pauseSession(session) }
-            armTunnelTimer(exchange, downstream)
+            _ = try box.tunnel.fromUpstream.scan(buffer.span)
+            let socket = downstreams[downstream].socket
+            driver.send(socket, buffer, more: false)
+            if driver.queuedBytes(socket) > 0 { pauseSession(session) }
+            noteTunnelActivity(box, downstream)
         } catch {
             buffer.keepFirst(error.relayable)
             driver.send(downstreams[downstream].socket, buffer, more: false)
-            exchanges[exchange].tunnel?.fromUpstream = tunnel.fromUpstream
             if error.isAtBorder { sendClose(error.code, toClient: downstream) }
             closeTunnel(exchange, error.code, fromClientFault: false)
         }
+    }
+
+    /// Bytes passed: deadlines that count from the last activity move on. The wheel keeps the place of a deadline that moves on, and
+    /// the other deadlines of a tunnel do not depend on activity.
+    private mutating func noteTunnelActivity(_ box: TunnelBox, _ downstream: SlabKey) {
+        guard box.tunnel.closeAt == .never, box.tunnel.drainAt == .never else { return }
+        let limit = min(box.tunnel.idleTimeout, box.tunnel.pingInterval)
+        timers.set(Owner.downstreamTimer(downstream), to: driver.now.advanced(by: limit))
     }
 
     // MARK: Ends
