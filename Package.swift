@@ -67,7 +67,7 @@ let package = Package(
         // The engine.
         module("EventLoop", ["Linux", "Net", "Containers", "CLinux"]),
         module("Proxy", ["Linux", "HTTP", "HTTP1", "WebSocket", "Net", "Containers", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Digest"]),
-        module("Client", ["Proxy", "EventLoop", "HTTP", "HTTP1", "Net", "Containers", "Config", "Upstream", "Middleware", "Linux", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        module("Client", ["Proxy", "EventLoop", "HTTP", "HTTP1", "Net", "Containers", "Config", "Upstream", "Middleware", "Telemetry", "DNS", "Linux", .product(name: "HTTPTypes", package: "swift-http-types")]),
         module("Daemon", [
             "Proxy", "Client", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Linux", "DNS", "Net",
             "Containers", "HTTP", "HTTP1", "Digest", "PasswordHash", .product(name: "Logging", package: "swift-log"),
@@ -92,7 +92,10 @@ let package = Package(
         tests("DNSTests", ["DNS", "Net", "Linux"]),
         tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers"]),
         tests("ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "Net", "Containers", "Middleware", "EventLoop"]),
-        tests("ClientTests", ["Client", "Proxy", "EventLoop", "Net", "Containers", "Linux"]),
+        tests("ClientTests", [
+            "Client", "Proxy", "EventLoop", "Net", "Containers", "Linux", "Middleware", "Config", "Telemetry", "HTTP",
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+        ]),
         tests("DaemonTests", ["Daemon", "martlet", "Middleware", "Config", "Linux", "Net", "Containers", "HTTP1", .product(name: "Logging", package: "swift-log")]),
         .target(
             name: "Simulation", dependencies: ["Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware"],

@@ -39,13 +39,17 @@ package final class Gateway {
     private var listenerNumbers: [String: Int] = [:]
     package private(set) var snapshot: Snapshot?
     private let log: AccessLog
+    private let calls: CallPort
 
     /// - Parameters:
     ///   - workers: threads, at least one.
     ///   - connectionsLimit: descriptors that connections of all kinds may use.
+    ///   - calls: opened when the workers start; for clients of our own, such as the sender of `subrequests`.
     package init(
-        workers: Int, connectionsLimit: Int, kinds: MiddlewareKinds, subrequests: any SubrequestSender, log: AccessLog
+        workers: Int, connectionsLimit: Int, kinds: MiddlewareKinds, subrequests: any SubrequestSender, log: AccessLog,
+        calls: CallPort = CallPort()
     ) {
+        self.calls = calls
         self.workers = max(1, workers)
         self.connectionsLimit = max(64, connectionsLimit)
         self.log = log
@@ -63,6 +67,7 @@ package final class Gateway {
             wakeups.append(wakeup)
             inboxes.append(Inbox { wakeup.signal() })
         }
+        calls.open(inboxes)
         for index in 0..<workers { try startWorker(index, first) }
         snapshot = first
         update(sockets)

@@ -17,6 +17,14 @@ package enum InboxMessage: Sendable {
     /// Accept on this socket.
     case listen(ListeningSocket)
     case stopListening(ClosingDescriptors)
+    /// Make a call for a client of our own.
+    case call(ClientCallRequest)
+    /// A piece of the content of the call's request.
+    case callContent(ClientCallHandle, [UInt8])
+    case callContentEnd(ClientCallHandle)
+    /// What waited of the answer is taken: read on.
+    case callDemand(ClientCallHandle)
+    case cancelCall(ClientCallHandle)
     /// End what runs within so many nanoseconds, accept nothing new.
     case drain(timeout: Int64, closing: ClosingDescriptors)
     case stop
@@ -45,7 +53,13 @@ package struct ExchangeID: Sendable, Hashable {
 
 /// Messages for one worker, from any thread.
 package final class Inbox: Sendable {
-    private let messages = Mutex<[InboxMessage]>([])
+    private struct State {
+        var messages: [InboxMessage] = []
+        /// The worker has ended.
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
     private let signal: @Sendable () -> Void
 
     /// `signal` makes the worker's driver return `woken`.
@@ -53,20 +67,38 @@ package final class Inbox: Sendable {
         self.signal = signal
     }
 
+    /// Messages to a worker that has ended are dropped; calls fail.
     package func post(_ message: InboxMessage) {
-        let wasEmpty = messages.withLock { queue in
-            queue.append(message)
-            return queue.count == 1
+        let (wasEmpty, isClosed) = state.withLock { state in
+            if state.isClosed { return (false, true) }
+            state.messages.append(message)
+            return (state.messages.count == 1, false)
         }
+        if isClosed { Self.refuse(message) }
         if wasEmpty { signal() }
     }
 
     /// All messages, in order.
     func takeAll() -> [InboxMessage] {
-        messages.withLock { queue in
-            let all = queue
-            queue.removeAll(keepingCapacity: true)
+        state.withLock { state in
+            let all = state.messages
+            state.messages.removeAll(keepingCapacity: true)
             return all
         }
+    }
+
+    /// The worker has ended: nobody may wait for it.
+    func close() {
+        let rest = state.withLock { state in
+            state.isClosed = true
+            let rest = state.messages
+            state.messages = []
+            return rest
+        }
+        for message in rest { Self.refuse(message) }
+    }
+
+    private static func refuse(_ message: InboxMessage) {
+        if case .call(let request) = message { request.handle.fail(ClientCallFailure.shutDown) }
     }
 }

@@ -1,3 +1,4 @@
+import Client
 import Config
 import Logging
 import Net
@@ -18,9 +19,10 @@ final class ProxyEngine: GatewayEngine {
     ///   - kinds: middleware beside the built-in kinds.
     init(_ config: GatewayConfig, files: Int, kinds: MiddlewareKinds, log: AccessLog, logger: Logger) {
         let workers = Self.workers(config)
+        let calls = CallPort()
         gateway = Gateway(
             workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + 8 * workers),
-            kinds: kinds, subrequests: NoSubrequests(), log: log)
+            kinds: kinds, subrequests: GatewayClient(port: calls), log: log, calls: calls)
         names = EndpointNames(logger)
     }
 

@@ -23,7 +23,7 @@ extension Worker where Driver: ~Copyable {
                 failExchange(exchange, lastConnectCode(exchange, state))
                 return
             }
-            if let session = takeIdle(pool, index, exchange) {
+            if let session = takeIdle(pool, index, peek: !exchanges[exchange].method.isIdempotent) {
                 attach(exchange, session, isReused: true)
                 return
             }
@@ -45,14 +45,33 @@ extension Worker where Driver: ~Copyable {
 
     // MARK: New connections
 
-    /// Begins a connection, whose permit is taken already. False: it failed at once and the endpoint counts as tried.
+    /// Begins a connection for an exchange. False: it failed at once and the endpoint counts as tried.
     private mutating func open(_ exchange: SlabKey, _ pool: SlabKey, _ index: Int) -> Bool {
+        exchanges[exchange].attempts &+= 1
+        switch openSession(pool, index) {
+        case .session(let key):
+            sessions[key].exchange = exchange
+            exchanges[exchange].session = key
+            exchanges[exchange].endpoint = index
+            exchanges[exchange].phase = .connecting
+            leaveQueue(exchange)
+            exchanges[exchange].connectingAt = driver.now
+            countRequest(exchange, sessions[key].upstream, index)
+            setUpstreamTimer(key, after: route(of: exchange)?.connectTimeout ?? 3_000_000_000)
+            armExchangeTimer(exchange)
+            return true
+        case .refused(let code):
+            exchanges[exchange].tried.insert(index)
+            exchanges[exchange].code = code
+            return false
+        }
+    }
+
+    /// Begins a connection, whose permit is taken already, without an owner.
+    mutating func openSession(_ pool: SlabKey, _ index: Int) -> SessionOpening {
         let state = pools[pool].state
         let endpoint = state.endpoints[index]
-        exchanges[exchange].attempts &+= 1
-        guard let address = pools[pool].cursors[index].next(endpoint) else {
-            return refuseOpen(exchange, state, index, .dnsError)
-        }
+        guard let address = pools[pool].cursors[index].next(endpoint) else { return refuseOpen(state, index, .dnsError) }
         do throws(IOFailure) {
             let socket = try driver.connect(to: address)
             let session = UpstreamSession(
@@ -60,33 +79,22 @@ extension Worker where Driver: ~Copyable {
                 idleLimit: state.config.pool.idleTimeout.wholeNanoseconds, now: driver.now)
             guard let key = sessions.insert(session) else {
                 driver.close(socket)
-                return refuseOpen(exchange, state, index, .overloaded)
+                return refuseOpen(state, index, .overloaded)
             }
             driver.setOwner(socket, Owner.upstream(key))
             pools[pool].sessions &+= 1
-            sessions[key].exchange = exchange
-            exchanges[exchange].session = key
-            exchanges[exchange].endpoint = index
-            exchanges[exchange].phase = .connecting
-            leaveQueue(exchange)
-            exchanges[exchange].connectingAt = driver.now
-            countRequest(exchange, state, index)
-            setUpstreamTimer(key, after: route(of: exchange)?.connectTimeout ?? 3_000_000_000)
-            armExchangeTimer(exchange)
-            return true
+            return .session(key)
         } catch {
-            if error == .exhausted { return refuseOpen(exchange, state, index, .overloaded) }
+            if error == .exhausted { return refuseOpen(state, index, .overloaded) }
             endpoint.noteConnectFailure(now: driver.now)
-            return refuseOpen(exchange, state, index, .connectionRefused)
+            return refuseOpen(state, index, .connectionRefused)
         }
     }
 
-    private mutating func refuseOpen(_ exchange: SlabKey, _ state: UpstreamState, _ index: Int, _ code: ErrorCode) -> Bool {
+    private mutating func refuseOpen(_ state: UpstreamState, _ index: Int, _ code: ErrorCode) -> SessionOpening {
         state.releaseConnection(endpoint: index)
         wakeWaiter(state)
-        exchanges[exchange].tried.insert(index)
-        exchanges[exchange].code = code
-        return false
+        return .refused(code)
     }
 
     mutating func onConnected(_ key: SlabKey) {
@@ -94,7 +102,8 @@ extension Worker where Driver: ~Copyable {
         timers.remove(Owner.upstreamTimer(key))
         let exchange = sessions[key].exchange
         guard exchanges.contains(exchange) else {
-            becomeIdle(key)
+            let call = sessions[key].call
+            if calls.contains(call) { attachCall(call, key, isReused: false) } else { becomeIdle(key) }
             return
         }
         exchanges[exchange].connectedAt = driver.now
@@ -105,9 +114,13 @@ extension Worker where Driver: ~Copyable {
     mutating func onConnectFailure(_ key: SlabKey, _ code: ErrorCode) {
         sessions[key].endpoint.noteConnectFailure(now: driver.now)
         let exchange = sessions[key].exchange
+        let call = sessions[key].call
         let index = sessions[key].endpointIndex
         closeSession(key)
-        guard exchanges.contains(exchange) else { return }
+        guard exchanges.contains(exchange) else {
+            if calls.contains(call) { onCallConnectFailure(call, endpoint: index, code) }
+            return
+        }
         uncountRequest(exchange)
         exchanges[exchange].session = .none
         exchanges[exchange].code = code
@@ -118,8 +131,9 @@ extension Worker where Driver: ~Copyable {
     // MARK: Idle sessions
 
     /// The most recently used idle session of an endpoint that may be used again.
-    private mutating func takeIdle(_ pool: SlabKey, _ index: Int, _ exchange: SlabKey) -> SlabKey? {
-        let peek = !exchanges[exchange].method.isIdempotent
+    ///
+    /// - Parameter peek: look closely, because the request must not be sent twice.
+    mutating func takeIdle(_ pool: SlabKey, _ index: Int, peek: Bool) -> SlabKey? {
         while true {
             let key = pools[pool].newestIdle[index]
             guard sessions.contains(key) else { return nil }
@@ -133,6 +147,7 @@ extension Worker where Driver: ~Copyable {
     mutating func becomeIdle(_ key: SlabKey) {
         let pool = sessions[key].pool
         sessions[key].exchange = .none
+        sessions[key].call = .none
         if serveWaiting(with: key) { return }
         let state = sessions[key].upstream
         let limit = state.config.pool.maxIdle ?? state.config.pool.maxConnections
@@ -203,32 +218,45 @@ extension Worker where Driver: ~Copyable {
     // MARK: Waiting for a permit
 
     private mutating func enqueue(_ exchange: SlabKey, _ pool: SlabKey) {
-        let state = pools[pool].state
         exchanges[exchange].phase = .queued
         if exchanges[exchange].isQueued {
             // It was tried in its turn and there was no permit: it keeps its place and its deadline.
-            pools[pool].waiting.prepend(exchange)
+            pools[pool].waiting.prepend(.exchange(exchange))
             return
         }
-        guard state.enterQueue() else {
+        guard enterQueue(pool, .exchange(exchange)) else {
             failExchange(exchange, .connectionLimitReached)
             return
         }
         exchanges[exchange].queuedAt = driver.now
         exchanges[exchange].isQueued = true
-        _ = firstWaiting(pool)
-        pools[pool].waiting.append(exchange)
         armExchangeTimer(exchange)
+    }
+
+    /// Takes a place in the queue and asks another worker for an idle session's permit. False: too many wait.
+    mutating func enterQueue(_ pool: SlabKey, _ waiter: PoolWaiter) -> Bool {
+        let state = pools[pool].state
+        guard state.enterQueue() else { return false }
+        _ = firstWaiting(pool)
+        pools[pool].waiting.append(waiter)
         if let holder = state.takeIdleHolder(except: context.index) {
             context.inboxes[holder].post(.giveUpIdle(upstream: state.name))
         }
+        return true
     }
 
-    /// The exchange that waits longest. Those before it that do not wait any more are forgotten, so that a queue which nobody
+    private mutating func isWaiting(_ waiter: PoolWaiter) -> Bool {
+        switch waiter {
+        case .exchange(let key): exchanges.contains(key) && exchanges[key].phase == .queued
+        case .call(let key): calls.contains(key) && calls[key].phase == .queued
+        }
+    }
+
+    /// The one that waits longest. Those before it that do not wait any more are forgotten, so that a queue which nobody
     /// serves does not grow with those who gave up.
-    private mutating func firstWaiting(_ pool: SlabKey) -> SlabKey? {
-        while let exchange = pools[pool].waiting.first {
-            if exchanges.contains(exchange), exchanges[exchange].phase == .queued { return exchange }
+    private mutating func firstWaiting(_ pool: SlabKey) -> PoolWaiter? {
+        while let waiter = pools[pool].waiting.first {
+            if isWaiting(waiter) { return waiter }
             _ = pools[pool].waiting.popFirst()
         }
         return nil
@@ -242,12 +270,16 @@ extension Worker where Driver: ~Copyable {
         if pools.contains(pool) { pools[pool].state.leaveQueue() }
     }
 
-    /// Gives a free session to the exchange that waits longest. False: nobody waits.
+    /// Gives a free session to the one that waits longest. False: nobody waits.
     private mutating func serveWaiting(with key: SlabKey) -> Bool {
         let pool = sessions[key].pool
-        guard let exchange = firstWaiting(pool) else { return false }
+        guard let waiter = firstWaiting(pool) else { return false }
         _ = pools[pool].waiting.popFirst()
-        attach(exchange, key, isReused: sessions[key].requests > 0)
+        let isReused = sessions[key].requests > 0
+        switch waiter {
+        case .exchange(let exchange): attach(exchange, key, isReused: isReused)
+        case .call(let call): attachCall(call, key, isReused: isReused)
+        }
         return true
     }
 
@@ -257,10 +289,13 @@ extension Worker where Driver: ~Copyable {
     mutating func serveWaiting(named name: String) {
         for index in pools.indices {
             guard let pool = pools.key(at: index), pools[pool].state.name == name else { continue }
-            while let exchange = firstWaiting(pool) {
+            while let waiter = firstWaiting(pool) {
                 _ = pools[pool].waiting.popFirst()
-                connectExchange(exchange)
-                if exchanges.contains(exchange), exchanges[exchange].phase == .queued { return }
+                switch waiter {
+                case .exchange(let exchange): connectExchange(exchange)
+                case .call(let call): connectCall(call)
+                }
+                if isWaiting(waiter) { return }
                 guard pools.contains(pool) else { break }
             }
         }
@@ -287,4 +322,11 @@ extension Worker where Driver: ~Copyable {
         let index = exchanges[exchange].endpoint
         if index >= 0, index < state.endpoints.count { state.endRequest(endpoint: index) }
     }
+}
+
+/// What became of an attempt to open a connection.
+enum SessionOpening {
+    case session(SlabKey)
+    /// It failed at once; the permit is given back.
+    case refused(ErrorCode)
 }

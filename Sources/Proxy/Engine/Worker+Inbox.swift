@@ -39,6 +39,16 @@ extension Worker where Driver: ~Copyable {
             giveUpIdle(upstream)
         case .connection(let descriptor, let socket):
             adoptConnection(descriptor, socket)
+        case .call(let request):
+            beginCall(request)
+        case .callContent(let handle, let piece):
+            receiveCallContent(handle, piece)
+        case .callContentEnd(let handle):
+            endCallContent(handle)
+        case .callDemand(let handle):
+            continueCall(handle)
+        case .cancelCall(let handle):
+            cancelCall(handle)
         case .drain(let timeout, let closing):
             drainClosing = closing
             drain(timeout: timeout)
@@ -128,6 +138,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     mutating func stop() {
+        stopCalls()
         for index in downstreams.indices {
             guard let key = downstreams.key(at: index) else { continue }
             closeDownstream(key)

@@ -224,7 +224,11 @@ extension Worker where Driver: ~Copyable {
 
     mutating func onUpstreamDrained(_ key: SlabKey) {
         let exchange = sessions[key].exchange
-        guard exchanges.contains(exchange) else { return }
+        guard exchanges.contains(exchange) else {
+            let call = sessions[key].call
+            if calls.contains(call) { onCallDrained(call) }
+            return
+        }
         let downstream = exchanges[exchange].downstream
         guard downstreams.contains(downstream) else { return }
         if exchanges[exchange].phase == .tunnel {

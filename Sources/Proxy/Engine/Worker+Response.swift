@@ -21,6 +21,11 @@ extension Worker where Driver: ~Copyable {
         }
         let exchange = sessions[key].exchange
         guard exchanges.contains(exchange) else {
+            let call = sessions[key].call
+            if calls.contains(call) {
+                onCallData(call, key, buffer)
+                return
+            }
             // Bytes that nobody asked for (RFC 9112 section 9.2): whatever they are, they answer no request.
             driver.buffers.give(buffer)
             counters.unexpectedUpstreamBytes &+= 1

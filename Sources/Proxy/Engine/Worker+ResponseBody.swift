@@ -157,7 +157,8 @@ extension Worker where Driver: ~Copyable {
     mutating func onUpstreamEnd(_ key: SlabKey) {
         let exchange = sessions[key].exchange
         guard exchanges.contains(exchange) else {
-            closeSession(key)
+            let call = sessions[key].call
+            if calls.contains(call) { onCallEnd(call, key) } else { closeSession(key) }
             return
         }
         switch exchanges[exchange].phase {
@@ -181,6 +182,11 @@ extension Worker where Driver: ~Copyable {
     mutating func onUpstreamFailure(_ key: SlabKey, _ failure: IOFailure) {
         let exchange = sessions[key].exchange
         guard exchanges.contains(exchange) else {
+            let call = sessions[key].call
+            if calls.contains(call) {
+                onCallFailure(call, key, failure)
+                return
+            }
             if sessions[key].phase == .connecting { sessions[key].endpoint.noteConnectFailure(now: driver.now) }
             closeSession(key)
             return

@@ -61,8 +61,8 @@ extension Worker where Driver: ~Copyable {
         }
     }
 
-    /// No snapshot refers to the pool any more: idle sessions are closed; busy ones close when they end.
-    private mutating func retirePool(_ key: SlabKey) {
+    /// No snapshot and no call refers to the pool any more: idle sessions are closed; busy ones close when they end.
+    mutating func retirePool(_ key: SlabKey) {
         for index in pools[key].newestIdle.indices {
             while sessions.contains(pools[key].newestIdle[index]) { closeSession(pools[key].newestIdle[index]) }
         }

@@ -20,7 +20,8 @@ extension Worker where Driver: ~Copyable {
         let chain = route.chain
         let inbox = context.inbox
         Task(executorPreference: context.executor) {
-            inbox.post(.decision(id, await chain.decide(snapshot, at: step)))
+            let decision = await WorkerTask.$worker.withValue(id.worker) { await chain.decide(snapshot, at: step) }
+            inbox.post(.decision(id, decision))
         }
     }
 

@@ -20,12 +20,15 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     var downstreams: Slab<DownstreamSession>
     var sessions: Slab<UpstreamSession>
     var exchanges: Slab<Exchange>
+    var calls: Slab<ClientCall>
     var snapshots = Slab<SnapshotUse>(limit: 4_096)
     /// The use of the snapshot that new requests run under.
     var current = SlabKey.none
     var pools = Slab<UpstreamPool>(limit: 65_536)
     /// Owners: 2 × place of a downstream session, 2 × place of an upstream session + 1.
     var timers: TimerWheel
+    /// Owners: places of calls.
+    var callTimers: TimerWheel
     var request = RequestContext()
     var response = ResponseContext()
     var random: RandomSource
@@ -55,7 +58,9 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
         downstreams = Slab(limit: context.connectionsLimit)
         sessions = Slab(limit: context.connectionsLimit)
         exchanges = Slab(limit: context.connectionsLimit)
+        calls = Slab(limit: context.connectionsLimit)
         timers = TimerWheel(now: now)
+        callTimers = TimerWheel(now: now)
         random = RandomSource(seed: seed)
         nextHousekeeping = now.advanced(by: Housekeeping.interval)
         adopt(snapshot)
@@ -63,13 +68,19 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
 
     /// One wait and everything that came of it.
     package mutating func turn() {
-        driver.wait(until: min(timers.next, min(nextHousekeeping, lanes.deadline)))
+        var deadline = min(timers.next, min(nextHousekeeping, lanes.deadline))
+        if calls.count > 0 { deadline = min(deadline, callTimers.next) }
+        driver.wait(until: deadline)
         while let event = driver.next() {
             handle(event)
             runRunnable()
         }
         while let owner = timers.popExpired(now: driver.now) {
             onDeadline(owner)
+            runRunnable()
+        }
+        if calls.count > 0 {
+            expireCalls()
             runRunnable()
         }
         if driver.now >= nextHousekeeping { keepHouse() }

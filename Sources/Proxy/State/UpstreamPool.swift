@@ -12,16 +12,19 @@ struct UpstreamPool: ~Copyable {
     /// Most recently used idle session of each endpoint; last in, first out.
     var newestIdle: [SlabKey]
     var idleCount = 0
-    /// Exchanges that wait for a permit, in order. Keys of exchanges that are gone are skipped.
-    var waiting = RingQueue<SlabKey>()
-    /// Snapshot uses that refer to this pool; unused pools without sessions go away.
+    /// Exchanges and calls that wait for a permit, in order. Keys of those that are gone are skipped.
+    var waiting = RingQueue<PoolWaiter>()
+    /// Snapshot uses and calls that refer to this pool; unused pools without sessions go away.
     var uses = 0
     /// The pool that took over when a reload changed the upstream.
     var successor = SlabKey.none
     var sessions = 0
+    /// Of no configuration: made for calls to its origin, kept while it has sessions.
+    let isOrigin: Bool
 
-    init(_ state: UpstreamState, random: inout RandomSource, worker: Int) {
+    init(_ state: UpstreamState, random: inout RandomSource, worker: Int, isOrigin: Bool = false) {
         self.state = state
+        self.isOrigin = isOrigin
         balancer = Balancer(state, random: &random)
         name = Array(state.name.utf8)
         endpointNames = state.endpoints.map { Array($0.url.utf8) }

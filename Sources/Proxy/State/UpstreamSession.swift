@@ -18,6 +18,8 @@ struct UpstreamSession: ~Copyable {
     var phase = Phase.connecting
     /// The exchange that it serves (or that waits for it to connect).
     var exchange = SlabKey.none
+    /// The call that it serves, when it is not an exchange.
+    var call = SlabKey.none
     /// Neighbours in the pool's list of idle sessions of this endpoint.
     var newer = SlabKey.none
     var older = SlabKey.none
