@@ -25,6 +25,8 @@ public final class ClientSession: Sendable {
         public var maxPendingPerOrigin = 1_024
         /// How long a connection is kept without a request.
         public var idleTimeout = UpstreamConfig.Pool().idleTimeout
+        /// Name servers, `address:port`, several with commas; nil: those of the system.
+        public var nameServers: String?
 
         public init() {}
     }
@@ -32,11 +34,12 @@ public final class ClientSession: Sendable {
     private let configuration: Configuration
     private let worker: ClientWorker
     private let origins: OriginTable
-    private let names = NameTable()
+    private let names: NameTable
 
     /// Starts the session's thread. Throws when the system has no descriptors or threads left.
     public init(_ configuration: Configuration = Configuration()) throws {
         self.configuration = configuration
+        names = NameTable(servers: configuration.nameServers)
         worker = try ClientWorker(connectionsLimit: max(1, min(configuration.maxConnections, 1 << 20)))
         var pool = UpstreamConfig.Pool()
         pool.maxConnections = max(1, configuration.maxConnectionsPerOrigin)

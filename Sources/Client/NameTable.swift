@@ -21,9 +21,16 @@ final class NameTable: Sendable {
         var entries: [String: Entry] = [:]
         var resolver: Resolver?
         var waiters: UInt64 = 0
+        var isStopped = false
     }
 
     private let names = Mutex(Names())
+    private let servers: String?
+
+    /// `servers`: `address:port`, several with commas; nil: those of the system.
+    init(servers: String?) {
+        self.servers = servers
+    }
 
     /// The addresses of a name, at once when they are known. Waits as long as the resolver takes for its first question.
     func addresses(of name: String) async throws -> [IPAddress] {
@@ -50,6 +57,7 @@ final class NameTable: Sendable {
     ) throws(Errno) -> Result<[IPAddress], any Error>? {
         if Task.isCancelled { return .failure(CancellationError()) }
         return try names.withLock { names throws(Errno) in
+            if names.isStopped { return .failure(ClientError.shutDown) }
             switch names.entries[name] {
             case .known(let addresses): return .success(addresses)
             case .failed: return .failure(ClientError.dnsError)
@@ -78,6 +86,7 @@ final class NameTable: Sendable {
 
     private func makeResolver() throws(Errno) -> Resolver {
         try Resolver(
+            servers: servers,
             onFailure: { [weak self] name, _ in self?.settle(name, .failed) },
             onChange: { [weak self] name, addresses in
                 self?.settle(name, addresses.isEmpty ? .failed : .known(addresses))
@@ -122,6 +131,7 @@ final class NameTable: Sendable {
             let entries = names.entries
             names.entries = [:]
             names.resolver = nil
+            names.isStopped = true
             return entries
         }
         for case .asked(let waiters) in entries.values {

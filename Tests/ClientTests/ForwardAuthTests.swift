@@ -53,11 +53,15 @@ import Testing
         }
     }
 
-    @Test func `A request that the service allows goes on with the fields of the answer, not with the client's`() async throws {
+    @Test func `A request that the service allows goes on with the fields of the answer, not with the client's`()
+        async throws
+    {
         let setup = try Setup { connection, _ in
             try connection.send("HTTP/1.1 200 OK\r\nX-User: anna\r\nX-Other: 1\r\nContent-Length: 0\r\n\r\n")
         }
-        let headers: HTTPFields = [.authorization: "Bearer t", .cookie: "c=1", .init("X-User")!: "root", .init("X_User")!: "root"]
+        let headers: HTTPFields = [
+            .authorization: "Bearer t", .cookie: "c=1", .init("X-User")!: "root", .init("X_User")!: "root",
+        ]
         let response = try await setup.session.post("\(setup.url)/a?b=1", body: .text("hello"), headers: headers)
         #expect(response.status == 200)
         #expect(try await response.text() == "in")
@@ -69,7 +73,8 @@ import Testing
         let served = try #require(setup.service.requests.first)
         #expect(served.text == "hello")
         let names = served.lines.compactMap { $0.split(separator: ":").first?.lowercased() }
-        #expect(names.filter { $0 == "x-user" } == ["x-user"] && !names.contains("x_user") && !names.contains("x-other"))
+        #expect(
+            names.filter { $0 == "x-user" } == ["x-user"] && !names.contains("x_user") && !names.contains("x-other"))
         #expect(served.value("x-user") == "anna")
     }
 
@@ -78,7 +83,9 @@ import Testing
         ("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403, ""),
         ("HTTP/1.1 302 Found\r\nLocation: /login\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ngo\r\n0\r\n\r\n", 302, "go"),
     ])
-    func `What the service does not allow is answered with its answer`(answer: String, status: Int, body: String) async throws {
+    func `What the service does not allow is answered with its answer`(answer: String, status: Int, body: String)
+        async throws
+    {
         let setup = try Setup { connection, _ in try connection.send(answer) }
         let response = try await setup.session.get(setup.url)
         #expect(response.status == status)
@@ -109,7 +116,10 @@ import Testing
         let response = try await setup.session.get(setup.url)
         #expect(response.status == 503)
         #expect(response.headers[.contentType] == "application/problem+json")
-        #expect(try await response.text().utf8.split(separator: 0x22).contains { $0.elementsEqual("middleware_failed".utf8) })
+        #expect(
+            try await response.text().utf8.split(separator: 0x22).contains {
+                $0.elementsEqual("middleware_failed".utf8)
+            })
         #expect(setup.service.requests.isEmpty)
     }
 }
