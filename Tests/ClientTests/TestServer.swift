@@ -175,6 +175,10 @@ struct TestConnection: ~Copyable {
 /// A number that threads and tasks count together.
 final class Counter: Sendable {
     private let number = Atomic<Int>(0)
-    func add(_ count: Int = 1) { number.wrappingAdd(count, ordering: .relaxed) }
+    @discardableResult
+    func add(_ count: Int = 1) -> Int { number.wrappingAdd(count, ordering: .relaxed).newValue }
     var value: Int { number.load(ordering: .relaxed) }
+
+    /// Keeps the largest number that was noted.
+    func note(_ value: Int) { number.max(value, ordering: .relaxed) }
 }

@@ -287,8 +287,10 @@ extension Worker where Driver: ~Copyable {
     /// notes this worker for the next permit, so whoever waits behind it is served then. After a reload some may wait in the
     /// pool of the configuration before.
     mutating func serveWaiting(named name: String) {
+        var served: UpstreamState?
         for index in pools.indices {
             guard let pool = pools.key(at: index), pools[pool].state.name == name else { continue }
+            served = pools[pool].state
             while let waiter = firstWaiting(pool) {
                 _ = pools[pool].waiting.popFirst()
                 switch waiter {
@@ -299,6 +301,8 @@ extension Worker where Driver: ~Copyable {
                 guard pools.contains(pool) else { break }
             }
         }
+        // Nobody waits here (any more): this worker's note was left over, and the permit is another's.
+        if let served { wakeWaiter(served) }
     }
 
     /// Tells a worker that waits for a permit of this upstream that one is free.
