@@ -2,10 +2,9 @@ import Glibc
 import Linux
 
 /// A name server on a free UDP port of 127.0.0.1: `up.test` is 127.0.0.1, every other name does not exist, and questions for
-/// `silent.test` are never answered.
+/// `silent.test` are never answered. It stays until the process ends.
 final class NameServer: Sendable {
     let port: UInt16
-    private let stopped = Counter()
     let questions = Counter()
 
     init() throws {
@@ -22,16 +21,13 @@ final class NameServer: Sendable {
         }
         guard isBound else { throw TestConnection.Broken() }
         port = UInt16(bigEndian: address.sin_port)
-        let (stopped, questions) = (stopped, questions)
+        let questions = questions
         try Thread.detach(name: "test-dns") {
-            while stopped.value == 0 {
-                if !Poll.wait([number], milliseconds: 20).isEmpty { Self.answer(number, questions) }
+            while true {
+                if !Poll.wait([number], milliseconds: nil).isEmpty { Self.answer(number, questions) }
             }
-            close(number)
         }
     }
-
-    deinit { stopped.add() }
 
     private static func answer(_ number: Int32, _ questions: Counter) {
         var bytes = [UInt8](repeating: 0, count: 1_024)

@@ -3,11 +3,11 @@ import Linux
 import Net
 import Synchronization
 
-/// A service on a free port of 127.0.0.1 whose connections a test serves byte by byte, each on a thread of its own.
+/// A service on a free port of 127.0.0.1 whose connections a test serves byte by byte, each on a thread of its own. It stays until the
+/// process ends, whoever holds it.
 final class TestServer: Sendable {
     private final class Shared: Sendable {
         let listener: FileDescriptor
-        let isStopping = Atomic<Bool>(false)
         let connections = Atomic<Int>(0)
         let requests = Mutex<[ReceivedRequest]>([])
 
@@ -28,8 +28,8 @@ final class TestServer: Sendable {
         }
         self.port = port
         try Thread.detach(name: "test-server") {
-            while !shared.isStopping.load(ordering: .relaxed) {
-                if Poll.wait([shared.listener.number], milliseconds: 20).isEmpty { continue }
+            while true {
+                if Poll.wait([shared.listener.number], milliseconds: nil).isEmpty { continue }
                 var peer = SocketAddress.ip(.v4(0), port: 0)
                 guard let descriptor = try? Socket.accept(shared.listener.number, peer: &peer).release() else {
                     continue
@@ -50,10 +50,6 @@ final class TestServer: Sendable {
         try self.init { connection, _ in
             while try connection.receive() != nil { try connection.send(answer) }
         }
-    }
-
-    deinit {
-        shared.isStopping.store(true, ordering: .relaxed)
     }
 
     var url: String { "http://127.0.0.1:\(port)" }
