@@ -116,7 +116,7 @@ extension Worker where Driver: ~Copyable {
                 return
             }
         }
-        keepIdentity(exchange)
+        if route.chain.count > 0 { keepIdentity(exchange) }
         act(exchange, route)
     }
 
