@@ -95,12 +95,12 @@ def test_conditions(gateway):
 def test_redirects(gateway):
     running = gateway(routes("""
   - { path: "/old/{rest...}", redirect: { to: "/new/{path.rest}", status: 308 } }
-  - { path: /home, redirect: { to: "https://shop.test/", status: 302 } }
+  - { path: /home, redirect: { to: "https://www.shop.test/", status: 302 } }
 """))
     moved = get(running.port(), "/old/a/b")
     assert (moved.status, moved.get("location")) == (308, "/new/a/b")
     home = get(running.port(), "/home", host="shop.test")
-    assert (home.status, home.get("location")) == (302, "https://shop.test/")
+    assert (home.status, home.get("location")) == (302, "https://www.shop.test/")
     evil = get(running.port(), "/old/%0d%0aSet-Cookie:%20a=b")
     assert evil.get("set-cookie") is None
 

@@ -255,7 +255,7 @@ def test_idle_upstream_connections_are_closed(gateway, upstream):
 
 def test_old_upstream_connections_are_replaced(gateway, upstream):
     peer = upstream()
-    running = gateway(configured(peer.url, "{}", pool="{ max_age: 1s }"))
+    running = gateway("workers: 1\n" + configured(peer.url, "{}", pool="{ max_age: 1s }"))
     numbers = []
     for _ in range(7):
         numbers.append(int(get(running.port()).body))

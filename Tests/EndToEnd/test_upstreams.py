@@ -174,7 +174,7 @@ def test_a_stale_connection_is_not_used(gateway, upstream):
         closed.set()
 
     peer = upstream(script)
-    running = gateway(service([peer.url]))
+    running = gateway("workers: 1\n" + service([peer.url]))
     for number in range(1, 6):
         assert get(running.port(), method="POST").body == str(number).encode()
         assert closed.wait(5)
@@ -225,7 +225,7 @@ def test_keep_alive_timeout_of_the_upstream_is_honoured(gateway, upstream):
         while connection.read_request():
             connection.answer(str(connection.number), fields="Keep-Alive: timeout=1\r\n")
     peer = upstream(script)
-    running = gateway(service([peer.url]))
+    running = gateway("workers: 1\n" + service([peer.url]))
     assert get(running.port()).body == b"1"
     time.sleep(1.2)
     assert get(running.port(), method="POST").body == b"2"
@@ -243,7 +243,7 @@ def test_an_http_1_0_upstream(gateway, upstream):
 
 def test_unix_sockets_as_endpoints(gateway, upstream, tmp_path):
     peer = upstream(named("unix"), path=str(tmp_path / "s.sock"))
-    running = gateway(service([peer.url]))
+    running = gateway("workers: 1\n" + service([peer.url]))
     for _ in range(3):
         assert get(running.port()).body == b"unix"
     assert len(peer.connections) == 1
