@@ -61,18 +61,39 @@ let package = Package(
         module("Config", ["HTTP", "Net", "Containers", "YAML", "RegularExpression"]),
         module("Routing", ["HTTP", "Net", "Config", "RegularExpression", "Containers"]),
         module("Upstream", ["HTTP", "Net", "Config", "Containers"]),
-        module("Telemetry", ["HTTP", "Net", "Containers", "Config", "Linux", .product(name: "Logging", package: "swift-log")]),
-        module("Middleware", ["HTTP", "Net", "Config", "Containers", "Digest", "PasswordHash", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        module(
+            "Telemetry",
+            ["HTTP", "Net", "Containers", "Config", "Linux", .product(name: "Logging", package: "swift-log")]),
+        module(
+            "Middleware",
+            [
+                "HTTP", "Net", "Config", "Containers", "Digest", "PasswordHash",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
 
         // The engine.
         module("EventLoop", ["Linux", "Net", "Containers", "CLinux"]),
-        module("Proxy", ["Linux", "HTTP", "HTTP1", "WebSocket", "Net", "Containers", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Digest"]),
-        module("Client", ["Proxy", "EventLoop", "HTTP", "HTTP1", "Net", "Containers", "Config", "Upstream", "Middleware", "Telemetry", "DNS", "Linux", .product(name: "HTTPTypes", package: "swift-http-types")]),
-        module("Daemon", [
-            "Proxy", "Client", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Linux", "DNS", "Net",
-            "Containers", "HTTP", "HTTP1", "Digest", "PasswordHash", .product(name: "Logging", package: "swift-log"),
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        ]),
+        module(
+            "Proxy",
+            [
+                "Linux", "HTTP", "HTTP1", "WebSocket", "Net", "Containers", "Config", "Routing", "Upstream",
+                "Middleware", "Telemetry", "EventLoop", "Digest",
+            ]),
+        module(
+            "Client",
+            [
+                "Proxy", "EventLoop", "HTTP", "HTTP1", "Net", "Containers", "Config", "Upstream", "Middleware",
+                "Telemetry", "DNS", "Linux", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        module(
+            "Daemon",
+            [
+                "Proxy", "Client", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Linux",
+                "DNS", "Net",
+                "Containers", "HTTP", "HTTP1", "Digest", "PasswordHash",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         .executableTarget(name: "martlet", dependencies: ["Daemon"], swiftSettings: strict),
 
         tests("NetTests", ["Net"]),
@@ -85,22 +106,39 @@ let package = Package(
         tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression"], exclude: ["Fixtures"]),
         tests("RoutingTests", ["Routing", "Config", "HTTP", "Net", "Containers", "RegularExpression", "HTTP1"]),
         tests("UpstreamTests", ["Upstream", "Config", "Net", "Containers"]),
-        tests("TelemetryTests", [
-            "Telemetry", "Config", "HTTP", "Net", "Containers", "Linux", .product(name: "Logging", package: "swift-log"),
-        ]),
-        tests("MiddlewareTests", ["Middleware", "Config", "HTTP", "HTTP1", "Net", "Containers", "Digest", "PasswordHash"]),
+        tests(
+            "TelemetryTests",
+            [
+                "Telemetry", "Config", "HTTP", "Net", "Containers", "Linux",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        tests(
+            "MiddlewareTests", ["Middleware", "Config", "HTTP", "HTTP1", "Net", "Containers", "Digest", "PasswordHash"]),
         tests("DNSTests", ["DNS", "Net", "Linux"]),
         tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers"]),
         tests("ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "Net", "Containers", "Middleware", "EventLoop"]),
-        tests("ClientTests", [
-            "Client", "Proxy", "EventLoop", "Net", "Containers", "Linux", "Middleware", "Config", "Telemetry", "HTTP",
-            .product(name: "HTTPTypes", package: "swift-http-types"),
-        ]),
-        tests("DaemonTests", ["Daemon", "martlet", "Middleware", "Config", "Linux", "Net", "Containers", "HTTP1", .product(name: "Logging", package: "swift-log")]),
+        tests(
+            "ClientTests",
+            [
+                "Client", "Proxy", "EventLoop", "Net", "Containers", "Linux", "Middleware", "Config", "Telemetry",
+                "HTTP",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+        tests(
+            "DaemonTests",
+            [
+                "Daemon", "martlet", "Middleware", "Config", "Linux", "Net", "Containers", "HTTP1",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .target(
-            name: "Simulation", dependencies: ["Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware"],
+            name: "Simulation",
+            dependencies: [
+                "Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware",
+            ],
             path: "Tests/Simulation", swiftSettings: strict),
-        tests("SimulationTests", ["Simulation", "Proxy", "Upstream", "Middleware", "Telemetry", "EventLoop", "Containers", "Net", "Config"]),
+        tests(
+            "SimulationTests",
+            ["Simulation", "Proxy", "Upstream", "Middleware", "Telemetry", "EventLoop", "Containers", "Net", "Config"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -12,15 +12,15 @@ package import Net
 /// not a second one for EAGAIN. A socket that fills its buffer goes to the end of the queue, so that a fast peer
 /// never starves the others. What fails inside a call is reported by a later `next`.
 package struct EpollDriver: IODriver, ~Copyable {
-    private static let wakeKey = UInt64.max
-    private static let listenerBit = UInt64(1) << 63
+    static let wakeKey = UInt64.max
+    static let listenerBit = UInt64(1) << 63
     /// Accepts of one listener in one turn.
-    private static let acceptsPerTurn = 64
+    static let acceptsPerTurn = 64
     /// First pause of accepting after EMFILE and the like; doubles up to the last.
-    private static let firstAcceptPause: Int64 = 100_000_000
-    private static let lastAcceptPause: Int64 = 1_000_000_000
+    static let firstAcceptPause: Int64 = 100_000_000
+    static let lastAcceptPause: Int64 = 1_000_000_000
 
-    private struct Listener {
+    struct Listener {
         let descriptor: Int32
         let number: UInt32
         /// Not registered until then, because descriptors or memory had run out.
@@ -34,23 +34,23 @@ package struct EpollDriver: IODriver, ~Copyable {
     package private(set) var wallClockNanoseconds: Int64
     package var buffers = BufferPool()
 
-    private var epoll: Epoll
-    private let wake: Wakeup
-    private var slots: Slab<SocketSlot>
-    private var outputs: Slab<OutputNode>
-    private var listeners: [Listener] = []
+    var epoll: Epoll
+    let wake: Wakeup
+    var slots: Slab<SocketSlot>
+    var outputs: Slab<OutputNode>
+    var listeners: [Listener] = []
     /// Connections that may be read now.
-    private var ready = RingQueue<UInt64>(capacity: 256)
+    var ready = RingQueue<UInt64>(capacity: 256)
     /// How many of `ready` belong to this turn.
-    private var readyThisTurn = 0
-    private var broken = RingQueue<UInt64>()
+    var readyThisTurn = 0
+    var broken = RingQueue<UInt64>()
     /// Connections whose connect finished at once.
-    private var connectedAtOnce = RingQueue<UInt64>()
-    private var eventIndex = 0
-    private var acceptsLeft = 0
-    private var turn: UInt32 = 0
+    var connectedAtOnce = RingQueue<UInt64>()
+    var eventIndex = 0
+    var acceptsLeft = 0
+    var turn: UInt32 = 0
     /// Times that accepting was paused since the start. For logs.
-    package private(set) var acceptPauses = 0
+    package internal(set) var acceptPauses = 0
 
     /// A driver for at most `connections` sockets, woken by `wake`.
     package static func make(connections: Int, wake: Wakeup) throws(Errno) -> EpollDriver {
@@ -96,7 +96,7 @@ package struct EpollDriver: IODriver, ~Copyable {
 
     /// Marks every connection that this wait found readable, before the first event is handled: `isQuiet` then knows all
     /// that the wait saw, whatever the order of the events.
-    private mutating func noteReadiness() {
+    mutating func noteReadiness() {
         for index in 0..<epoll.count {
             let (data, readiness) = epoll.event(index)
             if data & Self.listenerBit != 0 { continue }
@@ -145,7 +145,7 @@ package struct EpollDriver: IODriver, ~Copyable {
         return nil
     }
 
-    private mutating func onReadiness(_ id: SocketID, _ readiness: Epoll.Readiness) -> IOEvent? {
+    mutating func onReadiness(_ id: SocketID, _ readiness: Epoll.Readiness) -> IOEvent? {
         if slots[id].isConnecting {
             if let error = Socket.pendingError(slots[id].descriptor.number) {
                 slots[id].isConnecting = false
@@ -171,13 +171,13 @@ package struct EpollDriver: IODriver, ~Copyable {
         return nil
     }
 
-    private mutating func markReadable(_ id: SocketID, isEnding: Bool) {
+    mutating func markReadable(_ id: SocketID, isEnding: Bool) {
         slots[id].isReadable = true
         if isEnding { slots[id].isEnding = true }
         enqueue(id)
     }
 
-    private mutating func enqueue(_ id: SocketID) {
+    mutating func enqueue(_ id: SocketID) {
         guard !slots[id].isQueued, !slots[id].isPaused, !slots[id].sawEnd, !slots[id].isBroken else { return }
         slots[id].isQueued = true
         ready.append(id.rawValue)
@@ -185,7 +185,7 @@ package struct EpollDriver: IODriver, ~Copyable {
 
     // MARK: Receiving
 
-    private mutating func receive(_ id: SocketID) -> IOEvent? {
+    mutating func receive(_ id: SocketID) -> IOEvent? {
         guard slots[id].isReadable, !slots[id].isPaused, !slots[id].isBroken, !slots[id].sawEnd else { return nil }
         var buffer: Buffer
         if let partial = slots[id].partial.take() {
@@ -225,7 +225,7 @@ package struct EpollDriver: IODriver, ~Copyable {
         }
     }
 
-    private mutating func giveBack(_ buffer: consuming Buffer, had: Int, _ id: SocketID) {
+    mutating func giveBack(_ buffer: consuming Buffer, had: Int, _ id: SocketID) {
         if had > 0 {
             slots[id].partial = consume buffer
         } else {
@@ -234,7 +234,7 @@ package struct EpollDriver: IODriver, ~Copyable {
     }
 
     /// The same bytes in a buffer with room for at least as many again.
-    private mutating func enlarge(_ buffer: consuming Buffer) -> Buffer {
+    mutating func enlarge(_ buffer: consuming Buffer) -> Buffer {
         var larger = buffers.take(atLeast: buffer.count &* 2 &+ BufferPool.tailroom)
         larger.append(buffer.span)
         buffers.give(buffer)
@@ -267,243 +267,6 @@ package struct EpollDriver: IODriver, ~Copyable {
         guard peek || slots[socket].lastTurn == turn else { return true }
         return Socket.isQuiet(slots[socket].descriptor.number)
     }
-
-    // MARK: Accepting and connecting
-
-    package mutating func listen(_ descriptor: Int32, listener: UInt32) {
-        listeners.append(Listener(descriptor: descriptor, number: listener))
-        register(listeners.count - 1)
-    }
-
-    package mutating func stopListening(_ listener: UInt32) {
-        for index in listeners.indices where listeners[index].number == listener && !listeners[index].isStopped {
-            epoll.remove(listeners[index].descriptor)
-            listeners[index].isStopped = true
-            listeners[index].pausedUntil = nil
-        }
-    }
-
-    private mutating func register(_ index: Int) {
-        if epoll.addListener(listeners[index].descriptor, data: Self.listenerBit | UInt64(index)) != nil {
-            pauseListener(index)
-        }
-    }
-
-    private mutating func accept(_ index: Int) -> IOEvent? {
-        guard index < listeners.count, !listeners[index].isStopped, listeners[index].pausedUntil == nil else { return nil }
-        while acceptsLeft > 0 {
-            acceptsLeft &-= 1
-            var peer = SocketAddress.unix(path: "")
-            do throws(Errno) {
-                let descriptor = try Socket.accept(listeners[index].descriptor, peer: &peer)
-                listeners[index].pause = Self.firstAcceptPause
-                guard let id = add(descriptor, peer: peer) else {
-                    pauseListener(index)
-                    return nil
-                }
-                return .accepted(id, listener: listeners[index].number, peer: peer)
-            } catch .again {
-                return nil
-            } catch .tooManyFiles, .tooManyFilesInSystem, .noMemory, .noBuffers {
-                pauseListener(index)
-                return nil
-            } catch {
-                // The peer is gone already (ECONNABORTED and network errors, accept(2)): the next one.
-                continue
-            }
-        }
-        return nil
-    }
-
-    private mutating func pauseListener(_ index: Int) {
-        epoll.remove(listeners[index].descriptor)
-        listeners[index].pausedUntil = now.advanced(by: listeners[index].pause)
-        listeners[index].pause = min(listeners[index].pause &* 2, Self.lastAcceptPause)
-        acceptPauses &+= 1
-    }
-
-    private mutating func resumeListeners() {
-        for index in listeners.indices {
-            guard let until = listeners[index].pausedUntil, until <= now else { continue }
-            listeners[index].pausedUntil = nil
-            register(index)
-        }
-    }
-
-    package mutating func adopt(_ descriptor: Int32) -> SocketID? {
-        let owned = FileDescriptor(owning: descriptor)
-        guard let peer = try? Socket.peerAddress(descriptor) else { return nil }
-        return add(owned, peer: peer)
-    }
-
-    package mutating func release(_ socket: SocketID) -> Int32? {
-        guard let slot = slots.remove(socket) else { return nil }
-        epoll.remove(slot.descriptor.number)
-        return slot.releaseDescriptor()
-    }
-
-    private mutating func add(_ descriptor: consuming FileDescriptor, peer: SocketAddress) -> SocketID? {
-        let number = descriptor.number
-        guard let id = slots.insert(SocketSlot(descriptor: descriptor, peer: peer)) else { return nil }
-        if epoll.addConnection(number, data: id.rawValue) != nil {
-            slots.remove(id)
-            return nil
-        }
-        return id
-    }
-
-    package mutating func connect(to address: SocketAddress) throws(IOFailure) -> SocketID {
-        var isPending = false
-        let descriptor: FileDescriptor
-        do throws(Errno) {
-            descriptor = try Socket.connect(to: address, isPending: &isPending)
-        } catch {
-            throw IOFailure(error)
-        }
-        guard let id = add(descriptor, peer: address) else { throw .exhausted }
-        if isPending { slots[id].isConnecting = true } else { connectedAtOnce.append(id.rawValue) }
-        return id
-    }
-
-    // MARK: Sending
-
-    package mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool) {
-        guard slots.contains(socket), !slots[socket].isBroken, !buffer.isEmpty else {
-            buffers.give(buffer)
-            return
-        }
-        if more || slots[socket].isConnecting || slots[socket].firstOutput >= 0 {
-            let wasWaiting = slots[socket].isBlocked
-            append(socket, buffer, isBlocked: wasWaiting)
-            if !more, !wasWaiting, !slots[socket].isConnecting { sendQueued(socket) }
-            return
-        }
-        switch Socket.send(slots[socket].descriptor.number, buffer) {
-        case .bytes(let count) where count == buffer.count:
-            buffers.give(buffer)
-        case .bytes(let count):
-            buffer.dropFirst(count)
-            append(socket, buffer, isBlocked: true)
-        case .wouldBlock:
-            append(socket, buffer, isBlocked: true)
-        case .failed:
-            buffers.give(buffer)
-            markBroken(socket)
-        }
-    }
-
-    package mutating func flush(_ socket: SocketID) {
-        guard slots.contains(socket), !slots[socket].isBroken, !slots[socket].isBlocked, !slots[socket].isConnecting,
-            slots[socket].firstOutput >= 0
-        else { return }
-        sendQueued(socket)
-    }
-
-    package func queuedBytes(_ socket: SocketID) -> Int {
-        slots.contains(socket) ? slots[socket].queuedBytes : 0
-    }
-
-    private mutating func append(_ id: SocketID, _ buffer: consuming Buffer, isBlocked: Bool) {
-        let count = buffer.count
-        guard let node = outputs.insert(OutputNode(buffer: buffer)) else {
-            markBroken(id)
-            return
-        }
-        slots[id].isBlocked = isBlocked
-        slots[id].queuedBytes &+= count
-        let last = slots[id].lastOutput
-        slots[id].lastOutput = Int32(truncatingIfNeeded: node.index)
-        if last >= 0, let key = outputs.key(at: Int(last)) {
-            outputs[key].next = Int32(truncatingIfNeeded: node.index)
-        } else {
-            slots[id].firstOutput = Int32(truncatingIfNeeded: node.index)
-        }
-    }
-
-    /// Sends what the kernel takes of the queue, two buffers a call.
-    private mutating func sendQueued(_ id: SocketID) {
-        while let first = outputs.key(at: Int(slots[id].firstOutput)) {
-            let result: Socket.SendResult
-            if let second = outputs.key(at: Int(outputs[first].next)) {
-                result = Socket.send(slots[id].descriptor.number, outputs[first].buffer, outputs[second].buffer)
-            } else {
-                result = Socket.send(slots[id].descriptor.number, outputs[first].buffer)
-            }
-            switch result {
-            case .bytes(let count):
-                dropSent(id, count)
-            case .wouldBlock:
-                slots[id].isBlocked = true
-                return
-            case .failed:
-                dropOutputs(id)
-                markBroken(id)
-                return
-            }
-        }
-        slots[id].isBlocked = false
-        if slots[id].endsAfterOutput { Socket.shutdownWrite(slots[id].descriptor.number) }
-    }
-
-    /// Takes `count` sent bytes off the queue's front.
-    private mutating func dropSent(_ id: SocketID, _ count: Int) {
-        slots[id].queuedBytes &-= count
-        var rest = count
-        while rest > 0, let node = outputs.key(at: Int(slots[id].firstOutput)) {
-            let size = outputs[node].buffer.count
-            if rest < size {
-                outputs[node].buffer.dropFirst(rest)
-                return
-            }
-            rest &-= size
-            popOutput(id, node)
-        }
-    }
-
-    private mutating func popOutput(_ id: SocketID, _ key: SlabKey) {
-        guard let node = outputs.remove(key) else { return }
-        slots[id].firstOutput = node.next
-        if node.next < 0 { slots[id].lastOutput = -1 }
-        buffers.give(node.buffer)
-    }
-
-    private mutating func dropOutputs(_ id: SocketID) {
-        while let node = outputs.key(at: Int(slots[id].firstOutput)) { popOutput(id, node) }
-        slots[id].queuedBytes = 0
-    }
-
-    private mutating func markBroken(_ id: SocketID) {
-        guard !slots[id].isBroken else { return }
-        slots[id].isBroken = true
-        broken.append(id.rawValue)
-    }
-
-    // MARK: Ending
-
-    package mutating func shutdownWrite(_ socket: SocketID) {
-        guard slots.contains(socket), !slots[socket].isBroken else { return }
-        if slots[socket].firstOutput >= 0 {
-            slots[socket].endsAfterOutput = true
-        } else {
-            Socket.shutdownWrite(slots[socket].descriptor.number)
-        }
-    }
-
-    package mutating func close(_ socket: SocketID) {
-        guard slots.contains(socket) else { return }
-        dropOutputs(socket)
-        if let partial = slots[socket].partial.take() { buffers.give(partial) }
-        slots.remove(socket)
-    }
-
-    package mutating func abort(_ socket: SocketID) {
-        guard slots.contains(socket) else { return }
-        dropOutputs(socket)
-        if let partial = slots[socket].partial.take() { buffers.give(partial) }
-        slots.remove(socket)?.abort()
-    }
-
-    package mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool { false }
 
     // MARK: Facts
 

@@ -5,7 +5,8 @@
 package enum KnownField: UInt8, Sendable, CaseIterable {
     case other
     // Framing and connection (never forwarded as received).
-    case host, connection, contentLength, transferEncoding, te, trailer, upgrade, keepAlive, proxyConnection, http2Settings
+    case host, connection, contentLength, transferEncoding, te, trailer, upgrade, keepAlive, proxyConnection,
+        http2Settings
     case expect, maxForwards
     // Forwarding (removed from untrusted peers and set anew).
     case forwarded, xForwardedFor, xForwardedProto, xForwardedHost, xForwardedPort, xForwardedPrefix, xForwardedOther

@@ -30,7 +30,8 @@ package enum RequestEncoder {
         let needed = bytesNeeded(head: head, path: path, host: host, additions: additions)
         if needed > buffer.tailroom { return false }
         if case .untilClose = framing { throw .impossibleFraming }
-        guard ByteScan.isVisible(path), ByteScan.isVisible(host), !checksAdditions || HeadWriter.areSafe(additions) else {
+        guard ByteScan.isVisible(path), ByteScan.isVisible(host), !checksAdditions || HeadWriter.areSafe(additions)
+        else {
             throw .unsafeBytes
         }
         appendRequestLine(to: &buffer, bytes, head, path)

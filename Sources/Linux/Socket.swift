@@ -85,19 +85,21 @@ package enum Socket {
     /// Sends the buffer's readable bytes; says how many the kernel took.
     package static func send(_ socket: Int32, _ buffer: borrowing Buffer) -> SendResult {
         // SAFETY: the memory and its size come from the buffer and are used inside the call alone.
-        sendResult(unsafe buffer.withReadable { (memory: UnsafeRawPointer, count: Int) -> Int in
-            unsafe cl_send(socket, memory, count, 0)
-        })
+        sendResult(
+            unsafe buffer.withReadable { (memory: UnsafeRawPointer, count: Int) -> Int in
+                unsafe cl_send(socket, memory, count, 0)
+            })
     }
 
     /// Sends two buffers' readable bytes in one call.
     package static func send(_ socket: Int32, _ first: borrowing Buffer, _ second: borrowing Buffer) -> SendResult {
         // SAFETY: as above.
-        sendResult(unsafe first.withReadable { (firstMemory: UnsafeRawPointer, firstCount: Int) -> Int in
-            unsafe second.withReadable { (secondMemory: UnsafeRawPointer, secondCount: Int) -> Int in
-                unsafe cl_send_two(socket, firstMemory, firstCount, secondMemory, secondCount)
-            }
-        })
+        sendResult(
+            unsafe first.withReadable { (firstMemory: UnsafeRawPointer, firstCount: Int) -> Int in
+                unsafe second.withReadable { (secondMemory: UnsafeRawPointer, secondCount: Int) -> Int in
+                    unsafe cl_send_two(socket, firstMemory, firstCount, secondMemory, secondCount)
+                }
+            })
     }
 
     private static func sendResult(_ result: Int) -> SendResult {

@@ -85,7 +85,8 @@ package final class Gateway {
         for listener in config.listeners where listenerNumbers[listener.name] == nil {
             listenerNumbers[listener.name] = listenerNumbers.count
         }
-        return try builder.build(config, previous: snapshot, numbers: listenerNumbers, lanes: try log.numbers(for: config))
+        return try builder.build(
+            config, previous: snapshot, numbers: listenerNumbers, lanes: try log.numbers(for: config))
     }
 
     private func startWorker(_ index: Int, _ snapshot: Snapshot) throws {

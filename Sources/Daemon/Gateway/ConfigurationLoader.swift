@@ -44,7 +44,8 @@ package struct ConfigurationLoader: ConfigurationLoading {
         guard let config = result.config else { return result }
         var result = result
         result.problems = Problem.sorted(
-            result.problems + RouteCheck.problems(in: config.routes) + SnapshotBuilder.problems(in: config, kinds: kinds),
+            result.problems + RouteCheck.problems(in: config.routes)
+                + SnapshotBuilder.problems(in: config, kinds: kinds),
             files: result.files)
         if result.hasErrors { result.config = nil }
         return result

@@ -9,7 +9,8 @@ enum AllowedTrailers {
             let line = trailers[index]
             let end = line.value.upper &+ 2
             guard !line.isRemoved, end &- line.name.lower <= buffer.tailroom else { continue }
-            for name in names where ByteClass.equalsIgnoringCase(trailers.bytes.extracting(line.name.range), name.span) {
+            for name in names where ByteClass.equalsIgnoringCase(trailers.bytes.extracting(line.name.range), name.span)
+            {
                 buffer.append(trailers.bytes.extracting(line.name.lower..<end))
                 break
             }

@@ -24,7 +24,9 @@ enum ForwardedClient {
                 var lower = upper
                 while lower > field.value.lower, bytes[lower &- 1] != 0x2C { lower &-= 1 }
                 elements &+= 1
-                guard elements <= elementsLimit, let address = address(bytes.extracting(lower..<upper)) else { return client }
+                guard elements <= elementsLimit, let address = address(bytes.extracting(lower..<upper)) else {
+                    return client
+                }
                 client = address
                 if !isTrusted(address) { return client }
                 if lower == field.value.lower { break }

@@ -47,7 +47,8 @@ struct ForwardingWriter {
             case .xForwardedPort:
                 if isTrusted { hasPort = true } else { request.head.fields[index].isRemoved = true }
             case .via:
-                passes &+= ByteSearch.countPseudonym(in: request.bytes.span.extracting(request.head.fields[index].value.range))
+                passes &+= ByteSearch.countPseudonym(
+                    in: request.bytes.span.extracting(request.head.fields[index].value.range))
             default:
                 break
             }
@@ -59,12 +60,14 @@ struct ForwardingWriter {
     /// client itself.
     func write(_ request: inout RequestContext, peer: AddressText, isPeer: Bool, localPort: UInt16) {
         write(
-            to: &request.additions, request.head, request.bytes, id: request.requestID, client: request.client, peer: peer,
+            to: &request.additions, request.head, request.bytes, id: request.requestID, client: request.client,
+            peer: peer,
             isPeer: isPeer, port: localPort)
     }
 
     private func write(
-        to additions: inout FieldAdditions, _ head: borrowing RequestHead, _ bytes: borrowing Buffer, id: borrowing Buffer,
+        to additions: inout FieldAdditions, _ head: borrowing RequestHead, _ bytes: borrowing Buffer,
+        id: borrowing Buffer,
         client: IPAddress, peer: AddressText, isPeer: Bool, port: UInt16
     ) {
         guard additions.tailroom >= 1_024 else { return }
@@ -73,7 +76,11 @@ struct ForwardingWriter {
             if isTrusted { appendChain(&lines, head, bytes.span) }
             lines.append(peer.bytes.span.extracting(0..<peer.count))
             lines.append("\r\nX-Real-IP: ")
-            if isPeer { lines.append(peer.bytes.span.extracting(0..<peer.count)) } else { Self.append(client, to: &lines) }
+            if isPeer {
+                lines.append(peer.bytes.span.extracting(0..<peer.count))
+            } else {
+                Self.append(client, to: &lines)
+            }
             if !hasProto { lines.append("\r\nX-Forwarded-Proto: http") }
             if !hasHost, head.authority.count > 0, head.authority.count <= 512 {
                 lines.append("\r\nX-Forwarded-Host: ")

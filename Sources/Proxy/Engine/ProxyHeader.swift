@@ -91,12 +91,14 @@ enum ProxyHeader {
         case 1:
             guard length >= 12 else { return .invalid }
             let address = IPAddress.v4(UInt32(truncatingIfNeeded: number(bytes, at: 16, count: 4)))
-            return .header(count: count, client: address, port: UInt16(truncatingIfNeeded: number(bytes, at: 24, count: 2)))
+            return .header(
+                count: count, client: address, port: UInt16(truncatingIfNeeded: number(bytes, at: 24, count: 2)))
         case 2:
             guard length >= 36 else { return .invalid }
             let address = IPAddress.v6(number(bytes, at: 16, count: 8), number(bytes, at: 24, count: 8))
             return .header(
-                count: count, client: address.canonical, port: UInt16(truncatingIfNeeded: number(bytes, at: 48, count: 2)))
+                count: count, client: address.canonical,
+                port: UInt16(truncatingIfNeeded: number(bytes, at: 48, count: 2)))
         default:
             return .header(count: count, client: nil, port: 0)
         }

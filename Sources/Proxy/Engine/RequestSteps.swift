@@ -82,14 +82,16 @@ enum RequestSteps {
     ) -> Bool {
         let span = bytes.span
         if let host {
-            return (try? RequestEncoder.append(
-                to: &out, bytes: span, head: head, path: path.span, host: host.span, additions: additions.span,
-                framing: head.framing, upgrade: upgrade, sendExpect: sendExpect,
-                checksAdditions: false)) ?? false
+            return
+                (try? RequestEncoder.append(
+                    to: &out, bytes: span, head: head, path: path.span, host: host.span, additions: additions.span,
+                    framing: head.framing, upgrade: upgrade, sendExpect: sendExpect,
+                    checksAdditions: false)) ?? false
         }
-        return (try? RequestEncoder.append(
-            to: &out, bytes: span, head: head, path: path.span, host: span.extracting(head.authority.range),
-            additions: additions.span, framing: head.framing, upgrade: upgrade, sendExpect: sendExpect,
+        return
+            (try? RequestEncoder.append(
+                to: &out, bytes: span, head: head, path: path.span, host: span.extracting(head.authority.range),
+                additions: additions.span, framing: head.framing, upgrade: upgrade, sendExpect: sendExpect,
                 checksAdditions: false)) ?? false
     }
 
@@ -105,7 +107,11 @@ enum RequestSteps {
             out.append(span)
             return
         }
-        if span.count == prefix.count { out.append(0x2F) } else { out.append(span.extracting(prefix.count..<span.count)) }
+        if span.count == prefix.count {
+            out.append(0x2F)
+        } else {
+            out.append(span.extracting(prefix.count..<span.count))
+        }
     }
 
     static func text(_ bytes: borrowing Buffer) -> String {

@@ -27,7 +27,9 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// Begins the session of a connection that stays on this worker and was counted for it. False: it was closed.
-    mutating func admit(_ socket: SocketID, listener: ListenerState, port localPort: UInt16, peer: SocketAddress) -> Bool {
+    mutating func admit(_ socket: SocketID, listener: ListenerState, port localPort: UInt16, peer: SocketAddress)
+        -> Bool
+    {
         guard listener.connections.open.load(ordering: .relaxed) < listener.connectionsLimit, phase != .stopped else {
             driver.close(socket)
             counters.refusedConnections &+= 1

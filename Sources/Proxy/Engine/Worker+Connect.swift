@@ -18,7 +18,8 @@ extension Worker where Driver: ~Copyable {
             let state = pools[pool].state
             guard
                 let index = pools[pool].balancer.pick(
-                    state, now: driver.now, random: &random, key: exchanges[exchange].balanceKey, tried: exchanges[exchange].tried)
+                    state, now: driver.now, random: &random, key: exchanges[exchange].balanceKey,
+                    tried: exchanges[exchange].tried)
             else {
                 failExchange(exchange, lastConnectCode(exchange, state))
                 return
@@ -71,7 +72,9 @@ extension Worker where Driver: ~Copyable {
     mutating func openSession(_ pool: SlabKey, _ index: Int) -> SessionOpening {
         let state = pools[pool].state
         let endpoint = state.endpoints[index]
-        guard let address = pools[pool].cursors[index].next(endpoint) else { return refuseOpen(state, index, .dnsError) }
+        guard let address = pools[pool].cursors[index].next(endpoint) else {
+            return refuseOpen(state, index, .dnsError)
+        }
         do throws(IOFailure) {
             let socket = try driver.connect(to: address)
             let session = UpstreamSession(

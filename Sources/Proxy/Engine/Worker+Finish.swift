@@ -98,7 +98,9 @@ extension Worker where Driver: ~Copyable {
 
     /// The client is gone: the upstream's work is stopped.
     mutating func abandonExchange(_ exchange: SlabKey) {
-        if exchanges[exchange].code == .none, !exchanges[exchange].isResponseComplete { exchanges[exchange].code = .clientClosed }
+        if exchanges[exchange].code == .none, !exchanges[exchange].isResponseComplete {
+            exchanges[exchange].code = .clientClosed
+        }
         unpark(exchange)
         dropUpstream(exchange)
         retire(exchange)

@@ -23,7 +23,8 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].pool = snapshots[use].pools[number]
         let downstream = exchanges[exchange].downstream
         forwarding.write(
-            &request, peer: downstreams[downstream].clientText, isPeer: request.client == downstreams[downstream].client,
+            &request, peer: downstreams[downstream].clientText,
+            isPeer: request.client == downstreams[downstream].client,
             localPort: downstreams[downstream].localPort)
         let state = pools[exchanges[exchange].pool].state
         if let key = snapshots[use].snapshot.hashKeys[number] {
@@ -60,7 +61,8 @@ extension Worker where Driver: ~Copyable {
         case .stripPrefix(let prefix):
             RequestSteps.appendWithoutPrefix(prefix, of: request.path, to: &path)
         }
-        isGood = isGood && path.count <= RequestContext.pathLimit
+        isGood =
+            isGood && path.count <= RequestContext.pathLimit
             && RequestSteps.isCanonical(path, rules: rules, scratch: &scratch)
         if isGood {
             request.path.clear()
@@ -101,7 +103,9 @@ extension Worker where Driver: ~Copyable {
 /// Prefixes of paths on segment borders.
 enum PathPrefix {
     static func matches(_ path: Span<UInt8>, _ prefix: Span<UInt8>) -> Bool {
-        guard path.count >= prefix.count, ByteClass.equals(path.extracting(0..<prefix.count), prefix) else { return false }
+        guard path.count >= prefix.count, ByteClass.equals(path.extracting(0..<prefix.count), prefix) else {
+            return false
+        }
         return path.count == prefix.count || path[prefix.count] == 0x2F
     }
 }

@@ -104,7 +104,9 @@ extension Worker where Driver: ~Copyable {
         exchanges[key].awaitsContinue = request.head.expectsContinue
         exchanges[key].acceptsTrailers = request.head.acceptsTrailers
         exchanges[key].requestFraming = request.head.framing
-        if request.head.isWebSocketHandshake { exchanges[key].webSocketKey = RequestSteps.webSocketKey(request.head, bytes) }
+        if request.head.isWebSocketHandshake {
+            exchanges[key].webSocketKey = RequestSteps.webSocketKey(request.head, bytes)
+        }
         switch request.head.framing {
         case .none, .untilClose:
             exchanges[key].isRequestComplete = true

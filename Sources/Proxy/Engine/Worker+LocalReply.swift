@@ -44,7 +44,11 @@ extension Worker where Driver: ~Copyable {
                 pending.dropFirst(rest)
                 exchanges[exchange].requestRest = 0
                 exchanges[exchange].isRequestComplete = true
-                if pending.isEmpty { driver.buffers.give(pending) } else { downstreams[downstream].pending = consume pending }
+                if pending.isEmpty {
+                    driver.buffers.give(pending)
+                } else {
+                    downstreams[downstream].pending = consume pending
+                }
                 return
             }
             driver.buffers.give(pending)
@@ -134,7 +138,7 @@ extension Worker where Driver: ~Copyable {
             framing: isBodyless ? .none : .length(bodyCount),
             connection: downstreams[downstream].closes ? .close : .keepAlive,
             clientMinorVersion: exchanges[exchange].minorVersion, date: date.bytes.span,
-                checksAdditions: false)
+            checksAdditions: false)
         exchanges[exchange].sentBytes = out.count
         keepResponseHead(exchange, out)
         if !isBodyless, exchanges[exchange].method != .head {

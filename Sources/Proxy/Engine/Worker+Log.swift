@@ -61,7 +61,8 @@ extension Worker where Driver: ~Copyable {
     }
 
     private mutating func writeLine(
-        _ exchange: SlabKey, _ number: Int, _ bytes: borrowing Buffer, route: [UInt8], upstream: [UInt8], endpoint: [UInt8]
+        _ exchange: SlabKey, _ number: Int, _ bytes: borrowing Buffer, route: [UInt8], upstream: [UInt8],
+        endpoint: [UInt8]
     ) {
         let all = bytes.span
         let head = all.extracting(0..<min(exchanges[exchange].headBytes, all.count))

@@ -84,7 +84,9 @@ extension Worker where Driver: ~Copyable {
         let downstream = exchanges[exchange].downstream
         guard downstreams.contains(downstream), let pending = downstreams[downstream].pending.take() else { return }
         let session = exchanges[exchange].session
-        guard exchanges[exchange].phase == .sending || exchanges[exchange].phase == .receiving, sessions.contains(session) else {
+        guard exchanges[exchange].phase == .sending || exchanges[exchange].phase == .receiving,
+            sessions.contains(session)
+        else {
             downstreams[downstream].pending = consume pending
             pauseDownstream(downstream)
             return
@@ -148,7 +150,9 @@ extension Worker where Driver: ~Copyable {
         }
         if progress.isComplete {
             exchanges[exchange].isRequestComplete = true
-            if progress.consumed < bytes.count { keepBehind(exchanges[exchange].downstream, bytes, from: progress.consumed) }
+            if progress.consumed < bytes.count {
+                keepBehind(exchanges[exchange].downstream, bytes, from: progress.consumed)
+            }
         }
         bytes.keepFirst(progress.contentCount)
         let socket = sessions[session].socket

@@ -175,7 +175,8 @@ extension Worker where Driver: ~Copyable {
         response.additions.appendLines { $0.append("Via: 1.1 martlet\r\n") }
         let downstream = exchanges[exchange].downstream
         date.update(seconds: driver.wallClockSeconds)
-        var out = driver.buffers.take(atLeast: response.head.byteCount + response.additions.span.count + 256 + Self.copyLimit)
+        var out = driver.buffers.take(
+            atLeast: response.head.byteCount + response.additions.span.count + 256 + Self.copyLimit)
         let isEncoded =
             (try? ResponseEncoder.append(
                 to: &out, bytes: response.bytes.span, head: response.head, additions: response.additions.span,

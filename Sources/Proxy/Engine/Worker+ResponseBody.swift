@@ -132,7 +132,8 @@ extension Worker where Driver: ~Copyable {
         sessions[key].isPaused = false
         driver.resume(sessions[key].socket)
         let exchange = sessions[key].exchange
-        guard exchanges.contains(exchange), exchanges[exchange].phase == .receiving, let route = route(of: exchange) else { return }
+        guard exchanges.contains(exchange), exchanges[exchange].phase == .receiving, let route = route(of: exchange)
+        else { return }
         setUpstreamTimer(key, after: exchanges[exchange].isStream ? route.streamIdleTimeout : route.bodyIdleTimeout)
     }
 
@@ -209,10 +210,12 @@ extension Worker where Driver: ~Copyable {
     /// budget; a reused connection that nobody answered on is the ordinary case (RFC 9112 section 9.3.1).
     private mutating func retryOrFail(_ exchange: SlabKey, _ code: ErrorCode) {
         let key = exchanges[exchange].session
-        let isSafe = isReplayable(exchange) && exchanges[exchange].interims == 0 && exchanges[exchange].upstreamHead != nil
+        let isSafe =
+            isReplayable(exchange) && exchanges[exchange].interims == 0 && exchanges[exchange].upstreamHead != nil
         let state = pools[exchanges[exchange].pool].state
         endRetry(exchange)
-        let mayRetry = isSafe && exchanges[exchange].firstByteAt == .never
+        let mayRetry =
+            isSafe && exchanges[exchange].firstByteAt == .never
             && state.beginRetry(attempts: exchanges[exchange].retries)
         guard mayRetry else {
             failExchange(exchange, code)

@@ -26,7 +26,8 @@ extension Worker where Driver: ~Copyable {
         switch exchanges[exchange].phase {
         case .queued:
             wait.reason = .connection
-            wait.deadline = exchanges[exchange].queuedAt.advanced(by: route(of: exchange)?.queueTimeout ?? 5_000_000_000)
+            wait.deadline = exchanges[exchange].queuedAt.advanced(
+                by: route(of: exchange)?.queueTimeout ?? 5_000_000_000)
         case .suspended:
             wait.reason = .decision
             wait.deadline = exchanges[exchange].suspendedUntil

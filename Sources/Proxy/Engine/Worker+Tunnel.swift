@@ -15,7 +15,8 @@ extension Worker where Driver: ~Copyable {
 
     /// A 101 came. Only one that answers the handshake we sent opens a tunnel (RFC 6455 section 4.1).
     mutating func switchProtocols(_ exchange: SlabKey, _ key: SlabKey, _ buffer: consuming Buffer) {
-        guard exchanges[exchange].isWebSocket, response.head.isWebSocketSwitch, acceptsHandshake(exchange, buffer) else {
+        guard exchanges[exchange].isWebSocket, response.head.isWebSocketSwitch, acceptsHandshake(exchange, buffer)
+        else {
             driver.buffers.give(buffer)
             failExchange(exchange, .upgradeFailed)
             return
@@ -200,7 +201,9 @@ extension Worker where Driver: ~Copyable {
         {
             sendClose(code, toClient: downstream)
         }
-        if fromClientFault != true, sessions.contains(session), tunnel.fromClient.isAtBorder, !tunnel.fromClient.isClosed {
+        if fromClientFault != true, sessions.contains(session), tunnel.fromClient.isAtBorder,
+            !tunnel.fromClient.isClosed
+        {
             sendClose(code, toUpstream: session)
         }
         if downstreams.contains(downstream) {
@@ -263,7 +266,8 @@ extension Worker where Driver: ~Copyable {
             closeTunnel(exchange, .goingAway, fromClientFault: nil)
             return
         }
-        if !tunnel.isClosing, max(tunnel.pingedAt, tunnel.lastActivity).advanced(by: tunnel.pingInterval) <= driver.now {
+        if !tunnel.isClosing, max(tunnel.pingedAt, tunnel.lastActivity).advanced(by: tunnel.pingInterval) <= driver.now
+        {
             exchanges[exchange].tunnel?.pingedAt = driver.now
             if tunnel.fromUpstream.isAtBorder, !tunnel.fromUpstream.isClosed {
                 var frame = driver.buffers.take(.head)

@@ -101,7 +101,11 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
                 onDownstreamData(owner, buffer)
             }
         case .endOfStream(let socket):
-            if let key = sessionKey(socket) { onUpstreamEnd(key) } else if let key = downstreamKey(socket) { onDownstreamEnd(key) }
+            if let key = sessionKey(socket) {
+                onUpstreamEnd(key)
+            } else if let key = downstreamKey(socket) {
+                onDownstreamEnd(key)
+            }
         case .failed(let socket, let failure):
             if let key = sessionKey(socket) {
                 onUpstreamFailure(key, failure)
@@ -109,7 +113,11 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
                 onDownstreamFailure(key)
             }
         case .drained(let socket):
-            if let key = sessionKey(socket) { onUpstreamDrained(key) } else if let key = downstreamKey(socket) { onDownstreamDrained(key) }
+            if let key = sessionKey(socket) {
+                onUpstreamDrained(key)
+            } else if let key = downstreamKey(socket) {
+                onDownstreamDrained(key)
+            }
         case .woken:
             onWoken()
         }

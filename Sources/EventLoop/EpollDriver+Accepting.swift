@@ -1,0 +1,105 @@
+import Containers
+import Linux
+package import Net
+
+/// New connections, from both sides.
+extension EpollDriver {
+    // MARK: Accepting and connecting
+
+    package mutating func listen(_ descriptor: Int32, listener: UInt32) {
+        listeners.append(Listener(descriptor: descriptor, number: listener))
+        register(listeners.count - 1)
+    }
+
+    package mutating func stopListening(_ listener: UInt32) {
+        for index in listeners.indices where listeners[index].number == listener && !listeners[index].isStopped {
+            epoll.remove(listeners[index].descriptor)
+            listeners[index].isStopped = true
+            listeners[index].pausedUntil = nil
+        }
+    }
+
+    mutating func register(_ index: Int) {
+        if epoll.addListener(listeners[index].descriptor, data: Self.listenerBit | UInt64(index)) != nil {
+            pauseListener(index)
+        }
+    }
+
+    mutating func accept(_ index: Int) -> IOEvent? {
+        guard index < listeners.count, !listeners[index].isStopped, listeners[index].pausedUntil == nil else {
+            return nil
+        }
+        while acceptsLeft > 0 {
+            acceptsLeft &-= 1
+            var peer = SocketAddress.unix(path: "")
+            do throws(Errno) {
+                let descriptor = try Socket.accept(listeners[index].descriptor, peer: &peer)
+                listeners[index].pause = Self.firstAcceptPause
+                guard let id = add(descriptor, peer: peer) else {
+                    pauseListener(index)
+                    return nil
+                }
+                return .accepted(id, listener: listeners[index].number, peer: peer)
+            } catch .again {
+                return nil
+            } catch .tooManyFiles, .tooManyFilesInSystem, .noMemory, .noBuffers {
+                pauseListener(index)
+                return nil
+            } catch {
+                // The peer is gone already (ECONNABORTED and network errors, accept(2)): the next one.
+                continue
+            }
+        }
+        return nil
+    }
+
+    mutating func pauseListener(_ index: Int) {
+        epoll.remove(listeners[index].descriptor)
+        listeners[index].pausedUntil = now.advanced(by: listeners[index].pause)
+        listeners[index].pause = min(listeners[index].pause &* 2, Self.lastAcceptPause)
+        acceptPauses &+= 1
+    }
+
+    mutating func resumeListeners() {
+        for index in listeners.indices {
+            guard let until = listeners[index].pausedUntil, until <= now else { continue }
+            listeners[index].pausedUntil = nil
+            register(index)
+        }
+    }
+
+    package mutating func adopt(_ descriptor: Int32) -> SocketID? {
+        let owned = FileDescriptor(owning: descriptor)
+        guard let peer = try? Socket.peerAddress(descriptor) else { return nil }
+        return add(owned, peer: peer)
+    }
+
+    package mutating func release(_ socket: SocketID) -> Int32? {
+        guard let slot = slots.remove(socket) else { return nil }
+        epoll.remove(slot.descriptor.number)
+        return slot.releaseDescriptor()
+    }
+
+    mutating func add(_ descriptor: consuming FileDescriptor, peer: SocketAddress) -> SocketID? {
+        let number = descriptor.number
+        guard let id = slots.insert(SocketSlot(descriptor: descriptor, peer: peer)) else { return nil }
+        if epoll.addConnection(number, data: id.rawValue) != nil {
+            slots.remove(id)
+            return nil
+        }
+        return id
+    }
+
+    package mutating func connect(to address: SocketAddress) throws(IOFailure) -> SocketID {
+        var isPending = false
+        let descriptor: FileDescriptor
+        do throws(Errno) {
+            descriptor = try Socket.connect(to: address, isPending: &isPending)
+        } catch {
+            throw IOFailure(error)
+        }
+        guard let id = add(descriptor, peer: address) else { throw .exhausted }
+        if isPending { slots[id].isConnecting = true } else { connectedAtOnce.append(id.rawValue) }
+        return id
+    }
+}

@@ -1,0 +1,145 @@
+package import Containers
+import Linux
+
+/// Sending and ending: what the kernel does not take at once waits in the connection's list of output nodes.
+extension EpollDriver {
+    // MARK: Sending
+
+    package mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool) {
+        guard slots.contains(socket), !slots[socket].isBroken, !buffer.isEmpty else {
+            buffers.give(buffer)
+            return
+        }
+        if more || slots[socket].isConnecting || slots[socket].firstOutput >= 0 {
+            let wasWaiting = slots[socket].isBlocked
+            append(socket, buffer, isBlocked: wasWaiting)
+            if !more, !wasWaiting, !slots[socket].isConnecting { sendQueued(socket) }
+            return
+        }
+        switch Socket.send(slots[socket].descriptor.number, buffer) {
+        case .bytes(let count) where count == buffer.count:
+            buffers.give(buffer)
+        case .bytes(let count):
+            buffer.dropFirst(count)
+            append(socket, buffer, isBlocked: true)
+        case .wouldBlock:
+            append(socket, buffer, isBlocked: true)
+        case .failed:
+            buffers.give(buffer)
+            markBroken(socket)
+        }
+    }
+
+    package mutating func flush(_ socket: SocketID) {
+        guard slots.contains(socket), !slots[socket].isBroken, !slots[socket].isBlocked, !slots[socket].isConnecting,
+            slots[socket].firstOutput >= 0
+        else { return }
+        sendQueued(socket)
+    }
+
+    package func queuedBytes(_ socket: SocketID) -> Int {
+        slots.contains(socket) ? slots[socket].queuedBytes : 0
+    }
+
+    mutating func append(_ id: SocketID, _ buffer: consuming Buffer, isBlocked: Bool) {
+        let count = buffer.count
+        guard let node = outputs.insert(OutputNode(buffer: buffer)) else {
+            markBroken(id)
+            return
+        }
+        slots[id].isBlocked = isBlocked
+        slots[id].queuedBytes &+= count
+        let last = slots[id].lastOutput
+        slots[id].lastOutput = Int32(truncatingIfNeeded: node.index)
+        if last >= 0, let key = outputs.key(at: Int(last)) {
+            outputs[key].next = Int32(truncatingIfNeeded: node.index)
+        } else {
+            slots[id].firstOutput = Int32(truncatingIfNeeded: node.index)
+        }
+    }
+
+    /// Sends what the kernel takes of the queue, two buffers a call.
+    mutating func sendQueued(_ id: SocketID) {
+        while let first = outputs.key(at: Int(slots[id].firstOutput)) {
+            let result: Socket.SendResult
+            if let second = outputs.key(at: Int(outputs[first].next)) {
+                result = Socket.send(slots[id].descriptor.number, outputs[first].buffer, outputs[second].buffer)
+            } else {
+                result = Socket.send(slots[id].descriptor.number, outputs[first].buffer)
+            }
+            switch result {
+            case .bytes(let count):
+                dropSent(id, count)
+            case .wouldBlock:
+                slots[id].isBlocked = true
+                return
+            case .failed:
+                dropOutputs(id)
+                markBroken(id)
+                return
+            }
+        }
+        slots[id].isBlocked = false
+        if slots[id].endsAfterOutput { Socket.shutdownWrite(slots[id].descriptor.number) }
+    }
+
+    /// Takes `count` sent bytes off the queue's front.
+    mutating func dropSent(_ id: SocketID, _ count: Int) {
+        slots[id].queuedBytes &-= count
+        var rest = count
+        while rest > 0, let node = outputs.key(at: Int(slots[id].firstOutput)) {
+            let size = outputs[node].buffer.count
+            if rest < size {
+                outputs[node].buffer.dropFirst(rest)
+                return
+            }
+            rest &-= size
+            popOutput(id, node)
+        }
+    }
+
+    mutating func popOutput(_ id: SocketID, _ key: SlabKey) {
+        guard let node = outputs.remove(key) else { return }
+        slots[id].firstOutput = node.next
+        if node.next < 0 { slots[id].lastOutput = -1 }
+        buffers.give(node.buffer)
+    }
+
+    mutating func dropOutputs(_ id: SocketID) {
+        while let node = outputs.key(at: Int(slots[id].firstOutput)) { popOutput(id, node) }
+        slots[id].queuedBytes = 0
+    }
+
+    mutating func markBroken(_ id: SocketID) {
+        guard !slots[id].isBroken else { return }
+        slots[id].isBroken = true
+        broken.append(id.rawValue)
+    }
+
+    // MARK: Ending
+
+    package mutating func shutdownWrite(_ socket: SocketID) {
+        guard slots.contains(socket), !slots[socket].isBroken else { return }
+        if slots[socket].firstOutput >= 0 {
+            slots[socket].endsAfterOutput = true
+        } else {
+            Socket.shutdownWrite(slots[socket].descriptor.number)
+        }
+    }
+
+    package mutating func close(_ socket: SocketID) {
+        guard slots.contains(socket) else { return }
+        dropOutputs(socket)
+        if let partial = slots[socket].partial.take() { buffers.give(partial) }
+        slots.remove(socket)
+    }
+
+    package mutating func abort(_ socket: SocketID) {
+        guard slots.contains(socket) else { return }
+        dropOutputs(socket)
+        if let partial = slots[socket].partial.take() { buffers.give(partial) }
+        slots.remove(socket)?.abort()
+    }
+
+    package mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool { false }
+}
