@@ -1,6 +1,6 @@
 package import Containers
 
-/// The one form of a request's path that routing, policies, logs and the upstream see (RFC 3986 section 6.2.2).
+/// The one form of a request's path that routing, policies and the upstream see (RFC 3986 section 6.2.2).
 ///
 /// Percent-escapes of unreserved characters are decoded once, other escapes get upper-case digits, dot segments are
 /// removed. What a service might read otherwise than we do is refused, never repaired: encoded controls and backslashes,
