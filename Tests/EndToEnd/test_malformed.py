@@ -289,8 +289,10 @@ def test_bytes_behind_an_answer_reach_nobody(proxy, upstream):
     def script(connection):
         while request := connection.read_request():
             if request.target == "/extra":
-                connection.answer("own")
-                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL")
+                # In one piece: sent later, it could be the answer to whoever asks next on this connection.
+                connection.send(
+                    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nown"
+                    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL")
             elif request.target == "/late":
                 connection.answer("own")
                 time.sleep(0.1)

@@ -27,13 +27,14 @@ struct ForwardingWriter {
         request.isSecure = false
         for index in 0..<request.head.fields.count {
             switch request.head.fields[index].known {
-            case .forwarded, .xForwardedPrefix, .xForwardedOther, .xRealIP, .xClientIP, .trueClientIP, .cfConnectingIP,
+            case .forwarded, .xForwardedPrefix, .xForwardedOther, .xClientIP, .trueClientIP, .cfConnectingIP,
                 .xOriginalURL, .xRewriteURL, .xOriginalMethod, .xEnvoy:
                 if !isTrusted { request.head.fields[index].isRemoved = true }
             case .proxy, .xRequestID:
                 // `Proxy` becomes HTTP_PROXY in CGI services; the id is written anew in any case.
                 request.head.fields[index].isRemoved = true
-            case .xForwardedFor:
+            case .xForwardedFor, .xRealIP:
+                // Written anew: the list goes on, the client is whom it names.
                 request.head.fields[index].isRemoved = true
             case .xForwardedProto:
                 if isTrusted {

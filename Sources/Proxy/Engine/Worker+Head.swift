@@ -59,7 +59,8 @@ extension Worker where Driver: ~Copyable {
             return
         }
         let count = request.head.byteCount
-        var bytes = driver.buffers.take(atLeast: count)
+        // Room for the request id and an identity behind the head.
+        var bytes = driver.buffers.take(atLeast: count + 2 * RequestContext.requestIDLimit + RequestContext.identityLimit)
         bytes.append(buffer, 0..<count)
         buffer.dropFirst(count)
         if buffer.isEmpty { driver.buffers.give(buffer) } else { downstreams[key].pending = consume buffer }
@@ -128,13 +129,15 @@ extension Worker where Driver: ~Copyable {
         }
         downstreams[key].closes = true
         let count = min(buffer.count, BufferPool.headBytes)
-        var bytes = driver.buffers.take(.head)
+        var bytes = driver.buffers.take(atLeast: count + RequestContext.requestIDLimit)
         bytes.append(buffer, 0..<count)
         driver.buffers.give(buffer)
         exchanges[exchange].headBytes = count
-        exchanges[exchange].requestBytes = consume bytes
         request.reset()
+        swap(&request.bytes, &bytes)
         fillIdentity(exchange, key)
+        swap(&request.bytes, &bytes)
+        exchanges[exchange].requestBytes = consume bytes
         reply(exchange, code)
     }
 }
