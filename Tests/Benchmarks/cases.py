@@ -150,14 +150,17 @@ def instructions_per_request(bench: Bench, name: str, start, requests: int, **lo
 
 
 def allocations(bench: Bench, name: str, config: str, fields: list[str] | None = None) -> tuple[int, int]:
-    """Heap blocks and bytes that requests 10,001 to 20,000 took, after as many had warmed the pools."""
+    """Heap blocks and bytes that 10,000 requests took, after as many had warmed the pools.
+
+    The least of three such windows: what a request allocates is in all of them, what the clock causes is not.
+    """
     counters = measure.Counters(os.path.join(bench.sub(name), "allocations"), ("blocks", "bytes"))
     environment = {"LD_PRELOAD": os.path.join(bench.programs, "allocations.so"), "ALLOCATIONS_FILE": counters.path}
     with bench.start_martlet(name, config, single=True, environment=environment) as proxy:
-        fixed_requests(bench, proxy.port, 10_000, connections=64, fields=fields)
-        first = counters.read()
-        fixed_requests(bench, proxy.port, 10_000, connections=64, fields=fields)
-        second = counters.read()
-    if first["blocks"] == 0:
+        windows = []
+        for _ in range(4):
+            fixed_requests(bench, proxy.port, 10_000, connections=64, fields=fields)
+            windows.append(counters.read())
+    if windows[0]["blocks"] == 0:
         raise BenchmarkError("the allocation counter was not loaded")
-    return second["blocks"] - first["blocks"], second["bytes"] - first["bytes"]
+    return min((after["blocks"] - before["blocks"], after["bytes"] - before["bytes"]) for before, after in zip(windows, windows[1:]))

@@ -40,7 +40,7 @@ SINGLE = {
     "instructions-middleware": ("… with headers, rate_limit, api_key", 1, "{:,.0f}", None),
     "routes-10": ("… with 10 routes", 1, "{:,.0f}", None),
     "routes-10000": ("… with 10,000 routes", 1, "{:,.0f}", None),
-    "allocations": ("allocations in requests 10,001 to 20,000", 1, "{:,.0f}", 0),
+    "allocations": ("allocations in 10,000 requests, pools warm", 1, "{:,.0f}", 0),
     "allocations-middleware": ("… with headers, rate_limit, api_key", 1, "{:,.0f}", 0),
 }
 ROUTE_GROWTH_LIMIT = 1.15
