@@ -60,7 +60,8 @@ extension Worker where Driver: ~Copyable {
         }
         let count = request.head.byteCount
         // Room for the request id and an identity behind the head.
-        var bytes = driver.buffers.take(atLeast: count + 2 * RequestContext.requestIDLimit + RequestContext.identityLimit)
+        var bytes = driver.buffers.take(
+            atLeast: count + 2 * RequestContext.requestIDLimit + RequestContext.identityLimit)
         bytes.append(buffer, 0..<count)
         buffer.dropFirst(count)
         if buffer.isEmpty { driver.buffers.give(buffer) } else { downstreams[key].pending = consume buffer }
