@@ -27,15 +27,6 @@ int cl_epoll_add(int epoll, int fd, uint32_t events, uint64_t data) {
 
 int cl_epoll_remove(int epoll, int fd) { return (int)RESULT(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL)); }
 
-int cl_epoll_wait(int epoll, struct epoll_event *events, int count, int64_t timeout_ns) {
-    int milliseconds = -1;
-    if (timeout_ns >= 0) {
-        int64_t rounded = (timeout_ns + 999999) / 1000000;
-        milliseconds = rounded > 3600000 ? 3600000 : (int)rounded;
-    }
-    return (int)RESULT(epoll_wait(epoll, events, count, milliseconds));
-}
-
 uint32_t cl_epoll_edge(void) { return EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET; }
 uint32_t cl_epoll_exclusive(void) { return EPOLLIN | EPOLLEXCLUSIVE; }
 
@@ -168,20 +159,6 @@ int cl_socket_error(int fd) {
     return error;
 }
 
-long cl_receive(int fd, void *bytes, size_t count) {
-    long result;
-    do result = recv(fd, bytes, count, 0);
-    while (result < 0 && errno == EINTR);
-    return result < 0 ? -errno : result;
-}
-
-long cl_send(int fd, const void *bytes, size_t count, int more) {
-    long result;
-    do result = send(fd, bytes, count, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-    while (result < 0 && errno == EINTR);
-    return result < 0 ? -errno : result;
-}
-
 long cl_send_two(int fd, const void *first, size_t first_count, const void *second, size_t second_count) {
     struct iovec pieces[2] = {
         {.iov_base = (void *)first, .iov_len = first_count},
@@ -219,12 +196,6 @@ int cl_eventfd_signal(int fd) {
 int cl_eventfd_clear(int fd) {
     uint64_t count;
     return (int)RESULT(read(fd, &count, sizeof count));
-}
-
-int64_t cl_monotonic_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
 void cl_wall_clock(int64_t *seconds, int64_t *nanoseconds) {

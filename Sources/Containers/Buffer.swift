@@ -114,13 +114,15 @@ package struct Buffer: ~Copyable {
 
     /// Appends a copy of `bytes`; there must be tailroom for all of them.
     @inlinable
+    @inline(__always)
     package mutating func append(_ bytes: Span<UInt8>) {
         let count = bytes.count
         precondition(count <= capacity &- end)
-        // SAFETY: the destination was checked above; a span of another owner cannot overlap our tailroom.
+        // SAFETY: the destination was checked above; a span of another owner cannot overlap our tailroom, and `initialize`
+        // is the copy that need not find out which of the two lies lower.
         unsafe bytes.withUnsafeBufferPointer { source in
             guard let first = source.baseAddress else { return }
-            unsafe (base + end).update(from: first, count: count)
+            unsafe (base + end).initialize(from: first, count: count)
         }
         end &+= count
     }
@@ -143,13 +145,26 @@ package struct Buffer: ~Copyable {
         let count = literal.utf8CodeUnitCount
         precondition(count <= capacity &- end)
         // SAFETY: a static string's UTF-8 lives for ever; the destination was checked above.
-        unsafe (base + end).update(from: literal.utf8Start, count: count)
+        unsafe (base + end).initialize(from: literal.utf8Start, count: count)
         end &+= count
     }
 
-    /// Appends a copy of another buffer's readable bytes, or of a range of them; there must be tailroom.
-    package mutating func append(_ other: borrowing Buffer, _ range: Range<Int>? = nil) {
-        append(other.span.extracting(range ?? 0..<other.count))
+    /// Appends a copy of another buffer's readable bytes; there must be tailroom.
+    @inlinable
+    @inline(__always)
+    package mutating func append(_ other: borrowing Buffer) {
+        append(other.span)
+    }
+
+    /// Appends a copy of a range of another buffer's readable bytes; there must be tailroom.
+    @inlinable
+    @inline(__always)
+    package mutating func append(_ other: borrowing Buffer, _ range: Range<Int>) {
+        let count = range.count
+        precondition(range.lowerBound >= 0 && range.upperBound <= other.count && count <= capacity &- end)
+        // SAFETY: source and destination were checked above; another buffer is other memory.
+        unsafe (base + end).initialize(from: other.base + (other.start &+ range.lowerBound), count: count)
+        end &+= count
     }
 
     /// Appends an array's bytes; there must be tailroom for all of them.
@@ -159,27 +174,40 @@ package struct Buffer: ~Copyable {
     }
 
     /// Appends a number in decimal ASCII.
-    @inlinable
     package mutating func append(decimal value: Int) {
         precondition(capacity &- end >= 20)
-        var magnitude = value.magnitude
+        var rest = value.magnitude
         if value < 0 { append(0x2D) }
-        var digits = 1
-        var bound: UInt = 10
-        while magnitude >= bound {
-            digits &+= 1
-            // 10^20 does not fit, and no number has more digits.
-            if digits == 20 { break }
-            bound &*= 10
-        }
+        let digits = Self.decimalDigits(rest)
         var at = end &+ digits
         end = at
-        repeat {
-            at &-= 1
-            // SAFETY: 20 bytes of tailroom were checked; a 64-bit number has at most 20 digits and sign.
-            unsafe base[at] = 0x30 &+ UInt8(truncatingIfNeeded: magnitude % 10)
-            magnitude /= 10
-        } while magnitude != 0
+        // SAFETY: 20 bytes of tailroom were checked; a 64-bit number has at most 20 digits and sign.
+        while rest >= 10 {
+            // Two at a time: a division costs more than all else here. 103 / 1024 is a tenth, exactly enough below 100.
+            let hundreds = rest / 100
+            let pair = rest &- hundreds &* 100
+            let tens = (pair &* 103) &>> 10
+            at &-= 2
+            unsafe base[at] = 0x30 &+ UInt8(truncatingIfNeeded: tens)
+            unsafe base[at &+ 1] = 0x30 &+ UInt8(truncatingIfNeeded: pair &- tens &* 10)
+            rest = hundreds
+        }
+        if digits & 1 != 0 { unsafe base[at &- 1] = 0x30 &+ UInt8(truncatingIfNeeded: rest) }
+    }
+
+    /// How many digits a number has.
+    @inline(__always)
+    private static func decimalDigits(_ value: UInt) -> Int {
+        var digits = 1
+        var rest = value
+        while rest >= 10_000 {
+            rest /= 10_000
+            digits &+= 4
+        }
+        if rest >= 10 { digits &+= 1 }
+        if rest >= 100 { digits &+= 1 }
+        if rest >= 1_000 { digits &+= 1 }
+        return digits
     }
 
     /// Appends a number in lower-case hexadecimal ASCII without leading zeros.

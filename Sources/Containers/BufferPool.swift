@@ -2,8 +2,10 @@
 ///
 /// The pool is a cache and nothing more: a buffer that is not given back frees itself. Each size keeps at most
 /// as many free buffers as its limit says, and `trim` halves that when a worker is idle.
+@usableFromInline
 package struct BufferPool: ~Copyable {
     /// What a buffer is taken for.
+    @usableFromInline
     package enum Size: Sendable {
         /// 2 KiB: the kept head of one request.
         case head
@@ -14,62 +16,88 @@ package struct BufferPool: ~Copyable {
     }
 
     /// Room before received bytes for a chunk header or a short head.
-    package static let headroom = 64
+    @inlinable package static var headroom: Int { 64 }
     /// Room behind received bytes for chunk framing.
-    package static let tailroom = 64
-    package static let headBytes = 2_048
-    package static let messageBytes = 16_384
-    package static let bulkBytes = 131_072
+    @inlinable package static var tailroom: Int { 64 }
+    @inlinable package static var headBytes: Int { 2_048 }
+    @inlinable package static var messageBytes: Int { 16_384 }
+    @inlinable package static var bulkBytes: Int { 131_072 }
 
-    private var heads = BufferStack(limit: 1_024)
-    private var messages = BufferStack(limit: 256)
-    private var bulks = BufferStack(limit: 32)
+    @usableFromInline var heads = BufferStack(limit: 1_024)
+    @usableFromInline var messages = BufferStack(limit: 256)
+    @usableFromInline var bulks = BufferStack(limit: 32)
     /// Buffers that were handed out and not given back. For tests and gauges.
-    package private(set) var outstanding = 0
+    @usableFromInline package internal(set) var outstanding = 0
 
+    @inlinable
     package init() {}
 
-    /// Takes an empty buffer of the given size, with `headroom` bytes of headroom.
+    @inlinable static var messageCapacity: Int { messageBytes + headroom + tailroom }
+    @inlinable static var bulkCapacity: Int { bulkBytes + headroom + tailroom }
+
+    /// Takes an empty buffer of the given size, with `headroom` bytes of headroom (a head has none).
+    @inlinable
     package mutating func take(_ size: Size) -> Buffer {
         outstanding &+= 1
         switch size {
         case .head:
             if let buffer = heads.pop() { return buffer }
-            return Buffer(capacity: Self.headBytes)
+            return Self.make(capacity: Self.headBytes, headroom: 0)
         case .message:
             if let buffer = messages.pop() { return buffer }
-            return Buffer(capacity: Self.messageBytes + Self.headroom + Self.tailroom, headroom: Self.headroom)
+            return Self.make(capacity: Self.messageCapacity, headroom: Self.headroom)
         case .bulk:
             if let buffer = bulks.pop() { return buffer }
-            return Buffer(capacity: Self.bulkBytes + Self.headroom + Self.tailroom, headroom: Self.headroom)
+            return Self.make(capacity: Self.bulkCapacity, headroom: Self.headroom)
         }
+    }
+
+    @usableFromInline
+    @inline(never)
+    static func make(capacity: Int, headroom: Int) -> Buffer {
+        Buffer(capacity: capacity, headroom: headroom)
     }
 
     /// Takes an empty buffer with room for at least `bytes` bytes: pooled when a size fits, made to measure when not.
+    @inlinable
     package mutating func take(atLeast bytes: Int) -> Buffer {
         if bytes <= Self.headBytes { return take(.head) }
+        return takeLarge(atLeast: bytes)
+    }
+
+    @usableFromInline
+    @inline(never)
+    mutating func takeLarge(atLeast bytes: Int) -> Buffer {
         if bytes <= Self.messageBytes { return take(.message) }
         if bytes <= Self.bulkBytes { return take(.bulk) }
         outstanding &+= 1
-        return Buffer(capacity: bytes + Self.headroom + Self.tailroom, headroom: Self.headroom)
+        return Self.make(capacity: bytes + Self.headroom + Self.tailroom, headroom: Self.headroom)
     }
 
     /// Gives a buffer back. Its bytes are forgotten.
+    @inlinable
     package mutating func give(_ buffer: consuming Buffer) {
-        outstanding &-= 1
         switch buffer.capacity {
         case Self.headBytes:
+            outstanding &-= 1
             buffer.clear()
             heads.push(buffer)
-        case Self.messageBytes + Self.headroom + Self.tailroom:
+        case Self.messageCapacity:
+            outstanding &-= 1
             buffer.clear(headroom: Self.headroom)
             messages.push(buffer)
-        case Self.bulkBytes + Self.headroom + Self.tailroom:
-            buffer.clear(headroom: Self.headroom)
-            bulks.push(buffer)
         default:
-            break
+            giveLarge(buffer)
         }
+    }
+
+    @usableFromInline
+    @inline(never)
+    mutating func giveLarge(_ buffer: consuming Buffer) {
+        outstanding &-= 1
+        guard buffer.capacity == Self.bulkCapacity else { return }
+        buffer.clear(headroom: Self.headroom)
+        bulks.push(buffer)
     }
 
     /// Frees half of the unused buffers. Called when a worker had nothing to do for a while.
@@ -81,18 +109,32 @@ package struct BufferPool: ~Copyable {
 }
 
 /// A bounded last-in-first-out store of buffers.
-private struct BufferStack: ~Copyable {
-    private var slots: FixedArray<Buffer>
+@usableFromInline
+struct BufferStack: ~Copyable {
+    @usableFromInline var slots: FixedArray<Buffer>
 
+    @inlinable
     init(limit: Int) {
         slots = FixedArray(capacity: limit)
     }
 
+    @inlinable
     mutating func pop() -> Buffer? { slots.popLast() }
 
+    @inlinable
     mutating func push(_ buffer: consuming Buffer) {
-        if slots.isFull { return }
-        slots.append(buffer)
+        if slots.isFull {
+            Self.free(buffer)
+        } else {
+            slots.append(buffer)
+        }
+    }
+
+    /// Not inlined: the memory's way back is rare, and would stand at every call of `give`.
+    @usableFromInline
+    @inline(never)
+    static func free(_ buffer: consuming Buffer) {
+        _ = consume buffer
     }
 
     mutating func trim() {

@@ -1,8 +1,10 @@
-internal import CLinux
-package import Containers
+public import CLinux
+public import Containers
 
 /// The machine's clocks. Only drivers and the daemon read them; everything else is told the time.
+@usableFromInline
 package enum Clock {
+    @inlinable
     package static var monotonic: Instant {
         Instant(nanoseconds: cl_monotonic_ns())
     }

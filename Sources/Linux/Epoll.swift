@@ -1,23 +1,29 @@
-internal import CLinux
+public import CLinux
 
 /// An epoll instance and the events of its last wait.
 @safe
+@usableFromInline
 package struct Epoll: ~Copyable {
     /// What is ready on a descriptor.
+    @usableFromInline
     package struct Readiness: Sendable {
-        fileprivate let bits: UInt32
-        package var isReadable: Bool { bits & EPOLLIN.rawValue != 0 }
-        package var isWritable: Bool { bits & EPOLLOUT.rawValue != 0 }
+        @usableFromInline let bits: UInt32
+
+        @inlinable
+        init(bits: UInt32) { self.bits = bits }
+
+        @inlinable package var isReadable: Bool { bits & EPOLLIN.rawValue != 0 }
+        @inlinable package var isWritable: Bool { bits & EPOLLOUT.rawValue != 0 }
         /// The peer ended its direction, or both are gone.
-        package var isEnding: Bool { bits & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue) != 0 }
-        package var isBroken: Bool { bits & EPOLLERR.rawValue != 0 }
+        @inlinable package var isEnding: Bool { bits & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue) != 0 }
+        @inlinable package var isBroken: Bool { bits & EPOLLERR.rawValue != 0 }
     }
 
-    private let descriptor: FileDescriptor
-    private let events: UnsafeMutablePointer<epoll_event>
-    private static let capacity = 256
+    @usableFromInline let descriptor: FileDescriptor
+    @usableFromInline let events: UnsafeMutablePointer<epoll_event>
+    @inlinable static var capacity: Int { 256 }
     /// Events of the last wait.
-    package private(set) var count = 0
+    @usableFromInline package internal(set) var count = 0
 
     package init() throws(Errno) {
         descriptor = FileDescriptor(owning: try Errno.check(cl_epoll_create()))
@@ -53,6 +59,7 @@ package struct Epoll: ~Copyable {
     }
 
     /// Waits for events; a negative timeout waits for ever. An interrupted wait has no events.
+    @inlinable
     package mutating func wait(nanoseconds: Int64) {
         // SAFETY: the array has `capacity` places.
         let result = unsafe cl_epoll_wait(descriptor.number, events, Int32(Self.capacity), nanoseconds)
@@ -60,6 +67,7 @@ package struct Epoll: ~Copyable {
     }
 
     /// The event at `index` of the last wait.
+    @inlinable
     package func event(_ index: Int) -> (data: UInt64, readiness: Readiness) {
         precondition(index >= 0 && index < count)
         // SAFETY: the kernel filled the first `count` places.

@@ -1,30 +1,33 @@
 /// A failed system call's error number.
+@usableFromInline
 package struct Errno: Error, Equatable, Hashable, Sendable {
-    package let number: Int32
+    @usableFromInline package let number: Int32
 
+    @inlinable
     package init(_ number: Int32) {
         self.number = number
     }
 
-    package static let again = Errno(11)
-    package static let interrupted = Errno(4)
-    package static let noMemory = Errno(12)
-    package static let tooManyFilesInSystem = Errno(23)
-    package static let tooManyFiles = Errno(24)
-    package static let brokenPipe = Errno(32)
-    package static let addressInUse = Errno(98)
-    package static let addressNotAvailable = Errno(99)
-    package static let networkUnreachable = Errno(101)
-    package static let connectionAborted = Errno(103)
-    package static let connectionReset = Errno(104)
-    package static let noBuffers = Errno(105)
-    package static let timedOut = Errno(110)
-    package static let connectionRefused = Errno(111)
-    package static let hostUnreachable = Errno(113)
-    package static let noPermission = Errno(13)
-    package static let noEntry = Errno(2)
+    @inlinable package static var again: Errno { Errno(11) }
+    @inlinable package static var interrupted: Errno { Errno(4) }
+    @inlinable package static var noMemory: Errno { Errno(12) }
+    @inlinable package static var tooManyFilesInSystem: Errno { Errno(23) }
+    @inlinable package static var tooManyFiles: Errno { Errno(24) }
+    @inlinable package static var brokenPipe: Errno { Errno(32) }
+    @inlinable package static var addressInUse: Errno { Errno(98) }
+    @inlinable package static var addressNotAvailable: Errno { Errno(99) }
+    @inlinable package static var networkUnreachable: Errno { Errno(101) }
+    @inlinable package static var connectionAborted: Errno { Errno(103) }
+    @inlinable package static var connectionReset: Errno { Errno(104) }
+    @inlinable package static var noBuffers: Errno { Errno(105) }
+    @inlinable package static var timedOut: Errno { Errno(110) }
+    @inlinable package static var connectionRefused: Errno { Errno(111) }
+    @inlinable package static var hostUnreachable: Errno { Errno(113) }
+    @inlinable package static var noPermission: Errno { Errno(13) }
+    @inlinable package static var noEntry: Errno { Errno(2) }
 
     /// The number of a call that returns its result or the negated errno.
+    @inlinable
     package static func check(_ result: Int32) throws(Errno) -> Int32 {
         if result < 0 { throw Errno(-result) }
         return result

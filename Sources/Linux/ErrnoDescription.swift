@@ -11,7 +11,7 @@ extension Errno {
 
 extension Errno: CustomStringConvertible {
     /// The kernel's words for it, lower case first: `address already in use`.
-    package var description: String {
+    @usableFromInline package var description: String {
         // SAFETY: the C library's texts are constants.
         guard let text = unsafe cl_error_text(number) else { return "error \(number)" }
         let words = unsafe String(cString: text)

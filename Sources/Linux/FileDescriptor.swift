@@ -1,9 +1,10 @@
 internal import CLinux
 
 /// A file descriptor with one owner; closed when it goes away.
-package struct FileDescriptor: ~Copyable {
+@usableFromInline
+package struct FileDescriptor: ~Copyable, Sendable {
     /// The kernel's number, valid as long as this value lives.
-    package let number: Int32
+    @usableFromInline package let number: Int32
 
     /// Takes over an open descriptor.
     package init(owning number: Int32) {

@@ -1,9 +1,11 @@
-internal import CLinux
-package import Containers
+public import CLinux
+public import Containers
 package import Net
 
 /// System calls on stream sockets, non-blocking all of them.
+@usableFromInline
 package enum Socket {
+    @usableFromInline
     package enum ReceiveResult: Equatable {
         case bytes(Int)
         case end
@@ -11,6 +13,7 @@ package enum Socket {
         case failed(Errno)
     }
 
+    @usableFromInline
     package enum SendResult: Equatable {
         case bytes(Int)
         case wouldBlock
@@ -66,6 +69,7 @@ package enum Socket {
     }
 
     /// Receives into the buffer's tailroom, at most `limit` bytes.
+    @inlinable
     package static func receive(_ socket: Int32, into buffer: inout Buffer, limit: Int) -> ReceiveResult {
         var failure: Int = 0
         // SAFETY: the memory and its size come from the buffer and are used inside the call alone.
@@ -83,11 +87,12 @@ package enum Socket {
     }
 
     /// Sends the buffer's readable bytes; says how many the kernel took.
+    @inlinable
     package static func send(_ socket: Int32, _ buffer: borrowing Buffer) -> SendResult {
         // SAFETY: the memory and its size come from the buffer and are used inside the call alone.
         sendResult(
             unsafe buffer.withReadable { (memory: UnsafeRawPointer, count: Int) -> Int in
-                unsafe cl_send(socket, memory, count, 0)
+                unsafe cl_send(socket, memory, count)
             })
     }
 
@@ -102,7 +107,8 @@ package enum Socket {
             })
     }
 
-    private static func sendResult(_ result: Int) -> SendResult {
+    @inlinable
+    static func sendResult(_ result: Int) -> SendResult {
         if result >= 0 { return .bytes(result) }
         let error = Errno(Int32(truncatingIfNeeded: -result))
         return error == .again ? .wouldBlock : .failed(error)

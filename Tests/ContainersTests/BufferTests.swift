@@ -90,7 +90,9 @@ private struct BufferModel {
         }
     }
 
-    @Test(arguments: [0, 1, 9, 10, 99, 100, -1, -10, .max, .min, 1_000_000_007])
+    @Test(arguments: [
+        0, 1, 9, 10, 99, 100, 999, 9_999, 10_000, 65_535, 99_999_999, 1_000_000_007, -1, -10, .max, .min,
+    ])
     func `numbers are written as Swift writes them`(number: Int) {
         var buffer = Buffer(capacity: 20)
         buffer.append(decimal: number)

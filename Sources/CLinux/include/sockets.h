@@ -16,7 +16,6 @@ struct cl_address {
 int cl_epoll_create(void);
 int cl_epoll_add(int epoll, int fd, uint32_t events, uint64_t data);
 int cl_epoll_remove(int epoll, int fd);
-int cl_epoll_wait(int epoll, struct epoll_event *events, int count, int64_t timeout_ns);
 uint32_t cl_epoll_edge(void);
 uint32_t cl_epoll_exclusive(void);
 
@@ -28,8 +27,6 @@ int cl_listen(const struct cl_address *address, int backlog);
 int cl_local_address(int fd, struct cl_address *address);
 int cl_peer_address(int fd, struct cl_address *address);
 int cl_socket_error(int fd);
-long cl_receive(int fd, void *bytes, size_t count);
-long cl_send(int fd, const void *bytes, size_t count, int more);
 long cl_send_two(int fd, const void *first, size_t first_count, const void *second, size_t second_count);
 // 1: open and nothing to read; 0: bytes, end or error are waiting.
 int cl_is_quiet(int fd);
@@ -42,7 +39,6 @@ int cl_eventfd(void);
 int cl_eventfd_signal(int fd);
 int cl_eventfd_clear(int fd);
 
-int64_t cl_monotonic_ns(void);
 void cl_wall_clock(int64_t *seconds, int64_t *nanoseconds);
 int cl_random(void *bytes, size_t count);
 // Ties the calling thread to one CPU of its affinity mask (the index-th allowed one, modulo their count).
