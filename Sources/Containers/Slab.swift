@@ -85,6 +85,26 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
     /// Stores an element and returns its key, nil (and the element is dropped) when the limit is reached.
     @inlinable
     package mutating func insert(_ element: consuming Element) -> SlabKey? {
+        guard let index = takePlace() else { return nil }
+        // SAFETY: the place is free, so its memory is uninitialised.
+        unsafe address(index).initialize(to: element)
+        return occupy(index)
+    }
+
+    /// Stores what `make` makes and returns its key, nil when the limit is reached. A large element is made in its place and not
+    /// moved there.
+    @inlinable
+    @inline(__always)
+    package mutating func insert(made make: () -> Element) -> SlabKey? {
+        guard let index = takePlace() else { return nil }
+        // SAFETY: the place is free, so its memory is uninitialised.
+        unsafe address(index).initialize(to: make())
+        return occupy(index)
+    }
+
+    /// A place without an entry, off the free list; nil when the limit is reached.
+    @inlinable
+    mutating func takePlace() -> Int? {
         let index: Int
         if firstFree >= 0 {
             index = Int(firstFree)
@@ -102,8 +122,13 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
             unsafe generations[index] = 1
             placeCount += 1
         }
-        // SAFETY: the place is free, so its memory is uninitialised.
-        unsafe address(index).initialize(to: element)
+        return index
+    }
+
+    /// Counts a place whose memory was initialised just now.
+    @inlinable
+    mutating func occupy(_ index: Int) -> SlabKey {
+        // SAFETY: `takePlace` gave the place, so both tables have it.
         unsafe links[index] = Self.inUse
         count &+= 1
         return unsafe SlabKey(index: UInt32(truncatingIfNeeded: index), generation: generations[index])

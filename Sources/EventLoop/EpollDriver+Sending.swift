@@ -30,6 +30,30 @@ extension EpollDriver {
         }
     }
 
+    package mutating func send(_ socket: SocketID, copyOf buffer: borrowing Buffer) {
+        guard slots.contains(socket), !slots[socket].isBroken, !buffer.isEmpty else { return }
+        guard !slots[socket].isConnecting, slots[socket].firstOutput < 0 else {
+            send(socket, copy(buffer, from: 0), more: false)
+            return
+        }
+        switch Socket.send(slots[socket].descriptor.number, buffer) {
+        case .bytes(let count) where count == buffer.count:
+            break
+        case .bytes(let count):
+            append(socket, copy(buffer, from: count), isBlocked: true)
+        case .wouldBlock:
+            append(socket, copy(buffer, from: 0), isBlocked: true)
+        case .failed:
+            markBroken(socket)
+        }
+    }
+
+    private mutating func copy(_ buffer: borrowing Buffer, from offset: Int) -> Buffer {
+        var rest = buffers.take(atLeast: buffer.count &- offset)
+        rest.append(buffer, offset..<buffer.count)
+        return rest
+    }
+
     package mutating func flush(_ socket: SocketID) {
         guard slots.contains(socket), !slots[socket].isBroken, !slots[socket].isBlocked, !slots[socket].isConnecting,
             slots[socket].firstOutput >= 0

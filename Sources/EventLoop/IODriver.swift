@@ -36,6 +36,8 @@ package protocol IODriver: ~Copyable {
     /// Queues a buffer and sends what the kernel takes. With `more`, sending waits for the next buffer of this
     /// socket, which comes in the same turn.
     mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool)
+    /// As `send`, of a copy: for bytes that may have to be sent once more. What the kernel takes at once is not copied.
+    mutating func send(_ socket: SocketID, copyOf buffer: borrowing Buffer)
     /// Sends what `more` held back.
     mutating func flush(_ socket: SocketID)
     /// Bytes that `send` took and the kernel did not yet. 0 for an unknown socket.

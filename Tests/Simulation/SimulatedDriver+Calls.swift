@@ -45,6 +45,12 @@ extension SimulatedDriver {
         if !more, !connection.isBlocked { connection.flush() }
     }
 
+    package mutating func send(_ socket: SocketID, copyOf buffer: borrowing Buffer) {
+        var copy = buffers.take(atLeast: max(1, buffer.count))
+        copy.append(buffer)
+        send(socket, copy, more: false)
+    }
+
     /// A request must not go out on a connection whose end this turn's wait has shown.
     private func checkReuse(_ connection: SimulatedConnection, _ bytes: [UInt8]) {
         guard !connection.isDownstream,

@@ -97,7 +97,7 @@ struct AccessLogFormatTests {
                 == #"192.168.1.7 - - [22/Nov/2026:17:33:05 +0000] "GET /users/7?q=1 HTTP/1.1" 200 1000"# + "\n")
         sample.identity = Array("ann lee".utf8)
         sample.record.bodySent = 0
-        sample.record.minorVersion = 0
+        sample.record.head.minorVersion = 0
         sample.record.client = .v6(0x2001_0DB8_0000_0000, 1)
         #expect(
             sample.line(.combined)

@@ -35,25 +35,25 @@ struct Sample {
             defer { head += bytes }
             return ByteRange(start: head.count, count: bytes.count)
         }
-        record.method = put(method)
+        record.head.method = put(method)
         _ = put([0x20])
-        record.path = put(path)
+        record.head.path = put(path)
         if let query {
             _ = put([0x3F])
-            record.query = put(query)
+            record.head.query = put(query)
         }
-        record.target = ByteRange(start: record.path.lower, count: head.count - record.path.lower)
+        record.head.target = ByteRange(start: record.head.path.lower, count: head.count - record.head.path.lower)
         _ = put(Array(" HTTP/1.1\r\nHost: ".utf8))
-        record.authority = put(host)
+        record.head.authority = put(host)
         _ = put([13, 10])
         if let userAgent {
             _ = put(Array("User-Agent: ".utf8))
-            record.userAgent = put(userAgent)
+            record.head.userAgent = put(userAgent)
             _ = put([13, 10])
         }
         if let referer {
             _ = put(Array("Referer: ".utf8))
-            record.referer = put(referer)
+            record.head.referer = put(referer)
             _ = put([13, 10])
         }
         _ = put(Array(fields.utf8))

@@ -14,8 +14,8 @@ public struct RequestContext: ~Copyable {
     /// Canonical path (without query); parameters are ranges of it.
     package var path = Buffer(capacity: RequestContext.pathLimit)
     package var parameters = FixedArray<ByteRange>(capacity: RequestContext.parametersLimit)
-    /// Names of `parameters`, from the route.
-    package var parameterNames: [[UInt8]] = []
+    /// Names of the route and of `parameters`.
+    package var names = RouteNames.none
     /// Normalised host: lower case, without port and trailing dot.
     package var host = Buffer(capacity: 512)
     /// Who sends: the peer, or whom a trusted peer names. Unix sockets without a name of a client: 0.0.0.0.
@@ -27,7 +27,6 @@ public struct RequestContext: ~Copyable {
     package var requestID = Buffer(capacity: RequestContext.requestIDLimit)
     /// Who the client proved to be; empty: nobody.
     package var identity = Buffer(capacity: RequestContext.identityLimit)
-    package var routeName: [UInt8] = []
     package var now = Instant(nanoseconds: 0)
     /// A number of this middleware for this request: set in the request phase, read in the response phase. 0 at first.
     public var slot: UInt64 = 0
@@ -58,6 +57,11 @@ public struct RequestContext: ~Copyable {
     /// Forgets the last request.
     package mutating func reset() {
         head.reset()
+        resetDecision()
+    }
+
+    /// Forgets what was decided about the last request; the head is the next one's already.
+    package mutating func resetDecision() {
         additions.removeAll()
         path.clear()
         parameters.removeAll()
@@ -66,7 +70,7 @@ public struct RequestContext: ~Copyable {
         identity.clear()
         slot = 0
         bodyLimit = .max
-        localReply = nil
+        if boxedReply != nil { boxedReply = nil }
     }
 }
 

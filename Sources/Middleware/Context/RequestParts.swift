@@ -63,8 +63,8 @@ extension RequestContext {
 
     @_lifetime(borrow self)
     func pathParameter(_ name: Span<UInt8>) -> Span<UInt8>? {
-        for index in 0..<min(parameters.count, parameterNames.count) {
-            let candidate = parameterNames[index]
+        for index in 0..<min(parameters.count, names.parameters.count) {
+            let candidate = names.parameters[index]
             guard ByteClass.equals(candidate.span, name) else { continue }
             return path.span.extracting(parameters[index].range)
         }

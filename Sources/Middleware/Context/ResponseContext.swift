@@ -15,7 +15,7 @@ public struct ResponseContext: ~Copyable {
     package var client: IPAddress = .v4(0)
     /// As the request phase left it.
     package var identity = Buffer(capacity: RequestContext.identityLimit)
-    package var routeName: [UInt8] = []
+    package var names = RouteNames.none
     package var isLocal = false
     /// The value that this middleware left in the request phase.
     public package(set) var slot: UInt64 = 0
@@ -35,7 +35,7 @@ public struct ResponseContext: ~Copyable {
         requestID.clear()
         identity.clear()
         client = .v4(0)
-        routeName = []
+        names = .none
         isLocal = false
         slot = 0
     }

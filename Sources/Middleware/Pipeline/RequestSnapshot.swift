@@ -40,7 +40,8 @@ public struct RequestSnapshot: Sendable {
         host = Self.text(request.hostBytes)
         client = request.clientAddress
         requestID = Self.text(request.requestIDBytes)
-        route = Self.text(request.routeName.span)
+        let name = request.names.route
+        route = Self.text(name.span)
         identity = Self.bytes(request.identityBytes)
         scheme = request.isSecure ? "https" : "http"
         now = request.now

@@ -17,7 +17,9 @@ extension RequestContext: VariableSource {
         case .host: return output.appendIfRoom(host.span)
         case .method: return output.appendIfRoom(methodBytes)
         case .path: return output.appendIfRoom(path.span)
-        case .route: return output.appendIfRoom(routeName.span)
+        case .route:
+            let name = names.route
+            return output.appendIfRoom(name.span)
         case .identity: return output.appendIfRoom(identity.span)
         case .pathParameter:
             guard let value = pathParameter(name) else { return true }
@@ -58,7 +60,9 @@ extension ResponseContext: VariableSource {
         case .clientIP: return output.appendIfRoom(client)
         case .requestID: return output.appendIfRoom(requestID.span)
         case .identity: return output.appendIfRoom(identity.span)
-        case .route: return output.appendIfRoom(routeName.span)
+        case .route:
+            let name = names.route
+            return output.appendIfRoom(name.span)
         case .method: return output.appendIfRoom(request.extracting(RequestScan.method(in: request)))
         case .path: return output.appendIfRoom(request.extracting(RequestScan.path(in: request)))
         case .host: return appendHost(to: &output)

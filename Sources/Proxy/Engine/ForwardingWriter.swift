@@ -57,28 +57,25 @@ struct ForwardingWriter {
         return passes
     }
 
-    /// Appends our own lines. `peer` is the connection's other end (or whom its PROXY header names), `isPeer` says that it is the
+    /// Appends our own lines for a request of a connection, whose other end (or whom its PROXY header names) is not always the
     /// client itself.
-    func write(_ request: inout RequestContext, peer: AddressText, isPeer: Bool, localPort: UInt16) {
+    func write(_ request: inout RequestContext, from origin: DownstreamOrigin) {
         write(
-            to: &request.additions, request.head, request.bytes, id: request.requestID, client: request.client,
-            peer: peer,
-            isPeer: isPeer, port: localPort)
+            to: &request.additions, request.head, request.bytes, id: request.requestID, client: request.client, origin)
     }
 
     private func write(
         to additions: inout FieldAdditions, _ head: borrowing RequestHead, _ bytes: borrowing Buffer,
-        id: borrowing Buffer,
-        client: IPAddress, peer: AddressText, isPeer: Bool, port: UInt16
+        id: borrowing Buffer, client: IPAddress, _ origin: DownstreamOrigin
     ) {
         guard additions.tailroom >= 1_024 else { return }
         additions.appendLines { lines in
             lines.append("X-Forwarded-For: ")
             if isTrusted { appendChain(&lines, head, bytes.span) }
-            lines.append(peer.bytes.span.extracting(0..<peer.count))
+            lines.append(origin.text.bytes.span.extracting(0..<origin.text.count))
             lines.append("\r\nX-Real-IP: ")
-            if isPeer {
-                lines.append(peer.bytes.span.extracting(0..<peer.count))
+            if client == origin.client {
+                lines.append(origin.text.bytes.span.extracting(0..<origin.text.count))
             } else {
                 Self.append(client, to: &lines)
             }
@@ -87,9 +84,9 @@ struct ForwardingWriter {
                 lines.append("\r\nX-Forwarded-Host: ")
                 lines.append(bytes, head.authority.range)
             }
-            if !hasPort, port > 0 {
+            if !hasPort, origin.localPort > 0 {
                 lines.append("\r\nX-Forwarded-Port: ")
-                lines.append(decimal: Int(port))
+                lines.append(decimal: Int(origin.localPort))
             }
             lines.append("\r\nVia: 1.1 martlet\r\nX-Request-Id: ")
             lines.append(id)

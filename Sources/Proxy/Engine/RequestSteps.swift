@@ -75,24 +75,31 @@ enum RequestSteps {
         ForwardedClient.client(fields: head, bytes: bytes.span, peer: peer) { snapshot.isTrusted($0, isUnix: false) }
     }
 
-    /// Writes the head for the upstream. `host` nil: the client's.
+    /// Writes the head for the upstream. An endpoint's own host takes its place later.
     static func encode(
         to out: inout Buffer, _ head: borrowing RequestHead, _ bytes: borrowing Buffer, path: borrowing Buffer,
-        host: [UInt8]?, additions: borrowing FieldAdditions, upgrade: Bool, sendExpect: Bool
+        host: RouteState.Host, additions: borrowing FieldAdditions
     ) -> Bool {
         let span = bytes.span
-        if let host {
-            return
-                (try? RequestEncoder.append(
-                    to: &out, bytes: span, head: head, path: path.span, host: host.span, additions: additions.span,
-                    framing: head.framing, upgrade: upgrade, sendExpect: sendExpect,
-                    checksAdditions: false)) ?? false
+        switch host {
+        case .pass:
+            return encode(to: &out, head, span, path, host: span.extracting(head.authority.range), additions)
+        case .name(let name):
+            return encode(to: &out, head, span, path, host: name.span, additions)
+        case .endpoint:
+            let placeholder: InlineArray<1, UInt8> = [0x2D]
+            return encode(to: &out, head, span, path, host: placeholder.span, additions)
         }
-        return
-            (try? RequestEncoder.append(
-                to: &out, bytes: span, head: head, path: path.span, host: span.extracting(head.authority.range),
-                additions: additions.span, framing: head.framing, upgrade: upgrade, sendExpect: sendExpect,
-                checksAdditions: false)) ?? false
+    }
+
+    private static func encode(
+        to out: inout Buffer, _ head: borrowing RequestHead, _ bytes: Span<UInt8>, _ path: borrowing Buffer,
+        host: Span<UInt8>, _ additions: borrowing FieldAdditions
+    ) -> Bool {
+        (try? RequestEncoder.append(
+            to: &out, bytes: bytes, head: head, path: path.span, host: host, additions: additions.span,
+            framing: head.framing, upgrade: head.isWebSocketHandshake, sendExpect: head.expectsContinue,
+            checksAdditions: false)) ?? false
     }
 
     /// Whether a rewritten path is in its one form already, so that it cannot mean something else to the upstream.

@@ -4,6 +4,7 @@ import EventLoop
 import HTTP
 import HTTP1
 import Net
+import Synchronization
 import Upstream
 
 /// An exchange's way to an upstream connection: an idle one, a new one, or a place in the queue.
@@ -57,8 +58,8 @@ extension Worker where Driver: ~Copyable {
             exchanges[exchange].phase = .connecting
             leaveQueue(exchange)
             exchanges[exchange].connectingAt = driver.now
-            countRequest(exchange, sessions[key].upstream, index)
-            setUpstreamTimer(key, after: route(of: exchange)?.connectTimeout ?? 3_000_000_000)
+            countRequest(exchange, key)
+            setUpstreamTimer(key, after: exchanges[exchange].route?.connectTimeout ?? 3_000_000_000)
             armExchangeTimer(exchange)
             return true
         case .refused(let code):
@@ -79,7 +80,7 @@ extension Worker where Driver: ~Copyable {
             let socket = try driver.connect(to: address)
             let session = UpstreamSession(
                 socket: socket, endpoint: endpoint, endpointIndex: index, upstream: state, pool: pool,
-                idleLimit: state.config.pool.idleTimeout.wholeNanoseconds, now: driver.now)
+                idleLimit: pools[pool].idleTimeout, now: driver.now)
             guard let key = sessions.insert(session) else {
                 driver.close(socket)
                 return refuseOpen(state, index, .overloaded)
@@ -152,32 +153,23 @@ extension Worker where Driver: ~Copyable {
         sessions[key].exchange = .none
         sessions[key].call = .none
         if serveWaiting(with: key) { return }
-        let state = sessions[key].upstream
-        let limit = state.config.pool.maxIdle ?? state.config.pool.maxConnections
-        let isOld = driver.now.since(sessions[key].connectedAt) >= state.config.pool.maxAge.wholeNanoseconds
-        guard !isOld, phase == .running, !state.hasWaiters, pools[pool].idleCount < limit,
-            sessions[key].endpointIndex >= 0
-        else {
+        let age = driver.now.since(sessions[key].connectedAt)
+        let index = sessions[key].endpointIndex
+        guard phase.isRunning, index >= 0, pools[pool].mayKeep(age: age) else {
             closeSession(key)
             return
         }
-        let index = sessions[key].endpointIndex
-        let newest = pools[pool].newestIdle[index]
-        sessions[key].phase = .idle
-        sessions[key].idleSince = driver.now
-        sessions[key].older = newest
-        sessions[key].newer = .none
+        let newest = pools[pool].pushIdle(key, endpoint: index)
         if sessions.contains(newest) { sessions[newest].newer = key }
-        pools[pool].newestIdle[index] = key
-        pools[pool].idleCount &+= 1
-        if pools[pool].idleCount == 1 { state.noteIdle(context.index, holds: true) }
+        sessions[key].becomeIdle(before: newest, now: driver.now)
+        if pools[pool].idleCount == 1 { pools[pool].state.noteIdle(context.index, holds: true) }
         setUpstreamTimer(key, after: sessions[key].idleLimit)
     }
 
     /// Closes the idle session of a pool that was left alone for longest. False: there is none.
     mutating func closeOldestIdle(_ pool: SlabKey) -> Bool {
         var oldest = SlabKey.none
-        for index in pools[pool].newestIdle.indices {
+        for index in 0..<pools[pool].newestIdle.count {
             var key = pools[pool].newestIdle[index]
             guard sessions.contains(key) else { continue }
             while sessions.contains(sessions[key].older) { key = sessions[key].older }
@@ -189,21 +181,13 @@ extension Worker where Driver: ~Copyable {
     }
 
     mutating func unlinkIdle(_ key: SlabKey) {
-        guard sessions[key].phase == .idle else { return }
-        let pool = sessions[key].pool
-        let newer = sessions[key].newer
-        let older = sessions[key].older
-        if sessions.contains(newer) {
-            sessions[newer].older = older
-        } else if sessions[key].endpointIndex >= 0 {
-            pools[pool].newestIdle[sessions[key].endpointIndex] = older
+        guard let place = sessions[key].leaveIdle() else { return }
+        if sessions.contains(place.older) { sessions[place.older].newer = place.newer }
+        let isNewest = !sessions.contains(place.newer)
+        if !isNewest { sessions[place.newer].older = place.older }
+        if pools[place.pool].removeIdle(place, isNewest: isNewest) {
+            pools[place.pool].state.noteIdle(context.index, holds: false)
         }
-        if sessions.contains(older) { sessions[older].newer = newer }
-        sessions[key].newer = .none
-        sessions[key].older = .none
-        sessions[key].phase = .busy
-        pools[pool].idleCount &-= 1
-        if pools[pool].idleCount == 0 { pools[pool].state.noteIdle(context.index, holds: false) }
     }
 
     /// Closes an upstream connection and gives its permit back.
@@ -276,7 +260,7 @@ extension Worker where Driver: ~Copyable {
     /// Gives a free session to the one that waits longest. False: nobody waits.
     private mutating func serveWaiting(with key: SlabKey) -> Bool {
         let pool = sessions[key].pool
-        guard let waiter = firstWaiting(pool) else { return false }
+        guard !pools[pool].waiting.isEmpty, let waiter = firstWaiting(pool) else { return false }
         _ = pools[pool].waiting.popFirst()
         let isReused = sessions[key].requests > 0
         switch waiter {
@@ -316,18 +300,16 @@ extension Worker where Driver: ~Copyable {
 
     // MARK: Requests in flight
 
-    mutating func countRequest(_ exchange: SlabKey, _ state: UpstreamState, _ index: Int) {
-        guard !exchanges[exchange].isCounted else { return }
-        exchanges[exchange].isCounted = true
-        state.beginRequest(endpoint: index)
+    mutating func countRequest(_ exchange: SlabKey, _ session: SlabKey) {
+        guard exchanges[exchange].counted == nil else { return }
+        let endpoint = sessions[session].endpoint
+        endpoint.inFlight.wrappingAdd(1, ordering: .relaxed)
+        exchanges[exchange].counted = endpoint
     }
 
     mutating func uncountRequest(_ exchange: SlabKey) {
-        guard exchanges[exchange].isCounted, pools.contains(exchanges[exchange].pool) else { return }
-        exchanges[exchange].isCounted = false
-        let state = pools[exchanges[exchange].pool].state
-        let index = exchanges[exchange].endpoint
-        if index >= 0, index < state.endpoints.count { state.endRequest(endpoint: index) }
+        guard let endpoint = exchanges[exchange].counted.take() else { return }
+        endpoint.inFlight.wrappingSubtract(1, ordering: .relaxed)
     }
 }
 

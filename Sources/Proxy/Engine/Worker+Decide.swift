@@ -15,58 +15,47 @@ extension Worker where Driver: ~Copyable {
     }
 
     mutating func decide(_ exchange: SlabKey, _ key: SlabKey) {
-        request.additions.removeAll()
-        request.path.clear()
-        request.parameters.removeAll()
-        request.host.clear()
-        request.requestID.clear()
-        request.identity.clear()
-        request.slot = 0
-        request.bodyLimit = .max
-        request.localReply = nil
+        request.resetDecision()
         fillIdentity(exchange, key)
-        let listener = downstreams[key].listener
         guard hostMemo.fill(&request.host, request.head, request.bytes) else {
             downstreams[key].closes = true
             reply(exchange, .badRequest)
             return
         }
-        guard RequestSteps.fillPath(&request.path, request.head, request.bytes, rules: listener.pathRules) else {
+        let rules = downstreams[key].listener.pathRules
+        guard RequestSteps.fillPath(&request.path, request.head, request.bytes, rules: rules) else {
             // As after every request that is not valid: nothing later on this connection is believed.
             downstreams[key].closes = true
             reply(exchange, .pathRefused)
             return
         }
-        guard scanForwarding(exchange) else {
+        guard scanForwarding(key) else {
             reply(exchange, .loopDetected)
             return
         }
-        route(exchange, listener)
+        route(exchange, key)
     }
 
     /// Before any policy looks: what an untrusted client says about the way it came is gone. False: the request goes in circles.
-    private mutating func scanForwarding(_ exchange: SlabKey) -> Bool {
-        forwarding = ForwardingWriter(isTrusted: downstreams[exchanges[exchange].downstream].isTrusted)
+    private mutating func scanForwarding(_ key: SlabKey) -> Bool {
+        forwarding = ForwardingWriter(isTrusted: downstreams[key].isTrusted)
         return forwarding.scan(&request) < ForwardingWriter.loopLimit
     }
 
     /// Client, request id and time: what every answer and log line needs.
     mutating func fillIdentity(_ exchange: SlabKey, _ key: SlabKey) {
         request.now = driver.now
+        let isTrusted = downstreams[key].isTrusted
         request.client = downstreams[key].client
         request.clientPort = downstreams[key].clientPort
-        let isTrusted = downstreams[key].isTrusted
         if isTrusted, let snapshot = currentSnapshot {
             request.client = RequestSteps.client(request.head, request.bytes, peer: request.client, snapshot: snapshot)
         }
         fillRequestID(isTrusted: isTrusted)
         let start = request.bytes.count
-        if request.bytes.tailroom >= request.requestID.count {
-            request.bytes.append(request.requestID)
-            exchanges[exchange].requestID = ByteRange(start: start, count: request.requestID.count)
-        }
-        exchanges[exchange].client = request.client
-        exchanges[exchange].clientPort = request.clientPort
+        if request.bytes.tailroom >= request.requestID.count { request.bytes.append(request.requestID) }
+        let id = ByteRange(start: start, count: request.bytes.count &- start)
+        exchanges[exchange].identify(request.client, port: request.clientPort, id: id)
     }
 
     private mutating func fillRequestID(isTrusted: Bool) {
@@ -75,8 +64,9 @@ extension Worker where Driver: ~Copyable {
         HexText.append(random.next(), to: &request.requestID)
     }
 
-    private mutating func route(_ exchange: SlabKey, _ listener: ListenerState) {
-        guard let snapshot = currentSnapshot, let router = snapshot.router(of: listener) else {
+    private mutating func route(_ exchange: SlabKey, _ key: SlabKey) {
+        let listener = downstreams[key].listener.number
+        guard let router = snapshots[current].snapshot.router(ofListener: listener) else {
             reply(exchange, .noRoute)
             return
         }
@@ -92,10 +82,9 @@ extension Worker where Driver: ~Copyable {
             answer.headers.append((name: "Allow", value: allowed))
             sendReply(exchange, answer)
         case .route(let number):
-            exchanges[exchange].route = number
-            let route = snapshot.routes[number]
-            request.routeName = route.name
-            request.parameterNames = route.parameterNames
+            let route = snapshots[current].snapshot.routes[number]
+            exchanges[exchange].route = route
+            if request.names !== route.names { request.names = route.names }
             runChain(exchange, route, from: 0)
         }
     }
@@ -106,6 +95,7 @@ extension Worker where Driver: ~Copyable {
             switch route.chain.onRequest(&request, from: step, slots: &exchanges[exchange].slots) {
             case .next:
                 exchanges[exchange].entered = route.chain.count
+                keepIdentity(exchange)
             case .reply(let entered):
                 exchanges[exchange].entered = entered
                 sendReply(exchange, request.localReply ?? LocalReply(.internalError))
@@ -116,7 +106,6 @@ extension Worker where Driver: ~Copyable {
                 return
             }
         }
-        if route.chain.count > 0 { keepIdentity(exchange) }
         act(exchange, route)
     }
 
@@ -160,11 +149,5 @@ extension Worker where Driver: ~Copyable {
             }
             sendReply(exchange, answer)
         }
-    }
-
-    /// The body is larger than a middleware allows: known before a byte of it went upstream when its length is announced.
-    mutating func exceedsBodyLimit(_ exchange: SlabKey) -> Bool {
-        if case .length(let count) = exchanges[exchange].requestFraming { return count > request.bodyLimit }
-        return false
     }
 }

@@ -1,4 +1,3 @@
-import Config
 import Containers
 import EventLoop
 import HTTP
@@ -10,30 +9,24 @@ import Upstream
 /// The request's head for the upstream: rewritten path, forwarding fields, our own normal form.
 extension Worker where Driver: ~Copyable {
     mutating func forward(_ exchange: SlabKey, _ route: RouteState, upstream number: Int) {
-        guard !exceedsBodyLimit(exchange) else {
+        guard exchanges[exchange].accept(bodyLimit: request.bodyLimit) else {
             reply(exchange, .bodyTooLarge)
             return
         }
-        exchanges[exchange].bodyLimit = request.bodyLimit
         if let rewrite = route.rewrite, !rewritePath(rewrite, exchange) {
             reply(exchange, .pathRefused)
             return
         }
-        let use = exchanges[exchange].snapshot
-        exchanges[exchange].pool = snapshots[use].pools[number]
-        let downstream = exchanges[exchange].downstream
-        forwarding.write(
-            &request, peer: downstreams[downstream].clientText,
-            isPeer: request.client == downstreams[downstream].client,
-            localPort: downstreams[downstream].localPort)
-        let state = pools[exchanges[exchange].pool].state
-        if let key = snapshots[use].snapshot.hashKeys[number] {
+        exchanges[exchange].pool = snapshots[exchanges[exchange].snapshot].pools[number]
+        let origin = downstreams[exchanges[exchange].downstream].origin
+        forwarding.write(&request, from: origin)
+        if let key = route.balanceKey {
             var bytes = driver.buffers.take(.message)
             key.append(to: &bytes, request)
             exchanges[exchange].balanceKey = hashKey(bytes)
             driver.buffers.give(bytes)
         }
-        guard encodeUpstreamHead(exchange, route, state.config.host) else {
+        guard encodeUpstreamHead(exchange, route) else {
             reply(exchange, .headersTooLarge)
             return
         }
@@ -75,22 +68,12 @@ extension Worker where Driver: ~Copyable {
 
     private func hashKey(_ bytes: borrowing Buffer) -> UInt64 { context.hash.hash(bytes.span) }
 
-    private mutating func encodeUpstreamHead(
-        _ exchange: SlabKey, _ route: RouteState, _ policy: UpstreamConfig.HostPolicy
-    ) -> Bool {
+    private mutating func encodeUpstreamHead(_ exchange: SlabKey, _ route: RouteState) -> Bool {
         let query = request.head.query.map { Int($0.count) } ?? 0
         let room = request.head.byteCount + request.path.count + query + request.additions.span.count + 512
         var out = driver.buffers.take(atLeast: room)
-        exchanges[exchange].hasEndpointHost = policy == .endpoint
-        let host: [UInt8]? =
-            switch policy {
-            case .pass: nil
-            case .name(let name): Array(name.utf8)
-            case .endpoint: [0x2D]
-            }
         let isEncoded = RequestSteps.encode(
-            to: &out, request.head, request.bytes, path: request.path, host: host, additions: request.additions,
-            upgrade: exchanges[exchange].isWebSocket, sendExpect: exchanges[exchange].awaitsContinue)
+            to: &out, request.head, request.bytes, path: request.path, host: route.host, additions: request.additions)
         guard isEncoded else {
             driver.buffers.give(out)
             return false

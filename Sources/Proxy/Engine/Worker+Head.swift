@@ -65,7 +65,7 @@ extension Worker where Driver: ~Copyable {
         bytes.append(buffer, 0..<count)
         buffer.dropFirst(count)
         if buffer.isEmpty { driver.buffers.give(buffer) } else { downstreams[key].pending = consume buffer }
-        noteHead(exchange, bytes)
+        noteHead(exchange, key, bytes)
         swap(&request.bytes, &bytes)
         decide(exchange, key)
         swap(&request.bytes, &bytes)
@@ -84,41 +84,27 @@ extension Worker where Driver: ~Copyable {
     }
 
     mutating func makeExchange(_ key: SlabKey) -> SlabKey? {
-        let exchange = Exchange(
-            downstream: key, snapshot: current, startedAt: driver.now,
-            wall: driver.wallClockSeconds, wallNanoseconds: driver.wallClockNanoseconds)
-        guard let exchangeKey = exchanges.insert(exchange) else { return nil }
+        let use = current
+        let now = driver.now
+        let wall = driver.wallClockSeconds
+        let wallNanoseconds = driver.wallClockNanoseconds
+        let made = exchanges.insert {
+            Exchange(downstream: key, snapshot: use, startedAt: now, wall: wall, wallNanoseconds: wallNanoseconds)
+        }
+        guard let exchangeKey = made else { return nil }
         snapshots[current].uses &+= 1
-        downstreams[key].phase = .exchange
-        downstreams[key].exchange = exchangeKey
-        downstreams[key].requests &+= 1
+        downstreams[key].begin(exchangeKey)
         counters.requests &+= 1
         return exchangeKey
     }
 
     /// Copies what the exchange needs of the parsed head.
-    private mutating func noteHead(_ key: SlabKey, _ bytes: borrowing Buffer) {
-        exchanges[key].method = request.head.method
-        exchanges[key].headBytes = request.head.byteCount
-        if snapshots[current].snapshot.isLogged { exchanges[key].record.note(request.head) }
-        exchanges[key].minorVersion = request.head.minorVersion
-        exchanges[key].isWebSocket = request.head.isWebSocketHandshake
-        exchanges[key].awaitsContinue = request.head.expectsContinue
-        exchanges[key].acceptsTrailers = request.head.acceptsTrailers
-        exchanges[key].requestFraming = request.head.framing
+    private mutating func noteHead(_ exchange: SlabKey, _ key: SlabKey, _ bytes: borrowing Buffer) {
+        exchanges[exchange].note(request.head, isLogged: snapshots[current].isLogged)
         if request.head.isWebSocketHandshake {
-            exchanges[key].webSocketKey = RequestSteps.webSocketKey(request.head, bytes)
+            exchanges[exchange].webSocketKey = RequestSteps.webSocketKey(request.head, bytes)
         }
-        switch request.head.framing {
-        case .none, .untilClose:
-            exchanges[key].isRequestComplete = true
-        case .length(let count):
-            exchanges[key].isRequestComplete = count == 0
-            exchanges[key].requestRest = count
-        case .chunked:
-            exchanges[key].isRequestComplete = false
-        }
-        if !request.head.keepAlive || phase != .running { downstreams[exchanges[key].downstream].closes = true }
+        if !request.head.keepAlive || !phase.isRunning { downstreams[key].closes = true }
     }
 
     /// Bytes that are no request: an answer, then the connection ends and nothing later on it is interpreted.

@@ -10,8 +10,7 @@ extension Worker where Driver: ~Copyable {
         let number = logLane(of: exchange)
         counters.note(status: exchanges[exchange].status)
         guard number >= 0 else { return }
-        fillRecord(exchange)
-        let route = exchanges[exchange].logNames?.route ?? self.route(of: exchange)?.name ?? []
+        let route = exchanges[exchange].logNames?.route ?? exchanges[exchange].route?.names.route ?? []
         let upstream = exchanges[exchange].logNames?.upstream ?? poolName(exchange)
         let endpoint = exchanges[exchange].logNames?.endpoint ?? endpointName(exchange)
         if let bytes = exchanges[exchange].requestBytes.take() {
@@ -28,42 +27,17 @@ extension Worker where Driver: ~Copyable {
 
     /// The access log's number, -1: not logged.
     private mutating func logLane(of exchange: SlabKey) -> Int {
-        if let names = exchanges[exchange].logNames { return names.lane }
-        if let route = route(of: exchange) { return route.logLane }
+        if let lane = exchanges[exchange].logNames?.lane { return lane }
+        if let lane = exchanges[exchange].route?.logLane { return lane }
         let use = exchanges[exchange].snapshot
         return snapshots.contains(use) ? snapshots[use].snapshot.logLane : -1
-    }
-
-    private mutating func fillRecord(_ key: SlabKey) {
-        let started = exchanges[key].startedAt
-        exchanges[key].record.startSeconds = exchanges[key].startedWall
-        exchanges[key].record.startNanoseconds = exchanges[key].startedWallNanoseconds
-        exchanges[key].record.total = driver.now.since(started)
-        exchanges[key].record.queue = span(from: exchanges[key].queuedAt, to: exchanges[key].connectingAt)
-        exchanges[key].record.connect = span(from: exchanges[key].connectingAt, to: exchanges[key].connectedAt)
-        exchanges[key].record.firstByte = span(from: started, to: exchanges[key].firstByteAt)
-        exchanges[key].record.status = exchanges[key].status
-        exchanges[key].record.code = exchanges[key].code
-        exchanges[key].record.bodyReceived = exchanges[key].requestContentBytes
-        exchanges[key].record.bodySent = exchanges[key].responseContentBytes
-        exchanges[key].record.totalReceived = exchanges[key].headBytes &+ exchanges[key].requestContentBytes
-        exchanges[key].record.totalSent = exchanges[key].sentBytes
-        exchanges[key].record.upstreamStatus = exchanges[key].upstreamStatus
-        exchanges[key].record.attempts = exchanges[key].attempts
-        exchanges[key].record.isReused = exchanges[key].isReused
-        exchanges[key].record.client = exchanges[key].client
-        exchanges[key].record.clientPort = exchanges[key].clientPort
-    }
-
-    /// Nanoseconds between two instants, -1 when one of them never came.
-    private func span(from: Instant, to: Instant) -> Int64 {
-        from == .never || to == .never ? -1 : to.since(from)
     }
 
     private mutating func writeLine(
         _ exchange: SlabKey, _ number: Int, _ bytes: borrowing Buffer, route: [UInt8], upstream: [UInt8],
         endpoint: [UInt8]
     ) {
+        let record = exchanges[exchange].record(now: driver.now)
         let all = bytes.span
         let head = all.extracting(0..<min(exchanges[exchange].headBytes, all.count))
         let id = all.extracting(exchanges[exchange].requestID.range(within: all.count))
@@ -72,12 +46,12 @@ extension Worker where Driver: ~Copyable {
             let texts = ExchangeTexts(
                 head: head, responseHead: answer.span, requestID: id, route: route.span, upstream: upstream.span,
                 endpoint: endpoint.span, identity: identity)
-            lanes.append(number, exchanges[exchange].record, texts, now: driver.now)
+            lanes.append(number, record, texts, now: driver.now)
         } else {
             let texts = ExchangeTexts(
                 head: head, responseHead: all.extracting(0..<0), requestID: id, route: route.span,
                 upstream: upstream.span, endpoint: endpoint.span, identity: identity)
-            lanes.append(number, exchanges[exchange].record, texts, now: driver.now)
+            lanes.append(number, record, texts, now: driver.now)
         }
     }
 
@@ -106,7 +80,8 @@ extension Worker where Driver: ~Copyable {
     /// Copies the names that the line needs: the exchange lets its snapshot go.
     mutating func noteLogNames(_ exchange: SlabKey) {
         exchanges[exchange].logNames = LogNames(
-            lane: logLane(of: exchange), route: route(of: exchange)?.name ?? [], upstream: poolName(exchange),
+            lane: logLane(of: exchange), route: exchanges[exchange].route?.names.route ?? [],
+            upstream: poolName(exchange),
             endpoint: endpointName(exchange))
     }
 }

@@ -13,18 +13,10 @@ extension Worker where Driver: ~Copyable {
     /// Gives an exchange its connection and sends the head.
     mutating func attach(_ exchange: SlabKey, _ session: SlabKey, isReused: Bool) {
         leaveQueue(exchange)
-        sessions[session].exchange = exchange
-        sessions[session].phase = .busy
-        sessions[session].requests &+= 1
-        exchanges[exchange].session = session
-        exchanges[exchange].isReused = isReused
-        if isReused {
-            exchanges[exchange].attempts &+= 1
-            exchanges[exchange].endpoint = sessions[session].endpointIndex
-            countRequest(exchange, sessions[session].upstream, sessions[session].endpointIndex)
-        }
-        if exchanges[exchange].hasEndpointHost { setEndpointHost(exchange, session) }
-        exchanges[exchange].phase = .sending
+        let index = sessions[session].begin(exchange)
+        exchanges[exchange].begin(on: session, endpoint: index, isReused: isReused)
+        if isReused { countRequest(exchange, session) }
+        if case .endpoint = exchanges[exchange].route?.host { setEndpointHost(exchange, session) }
         sendHead(exchange, session)
     }
 
@@ -36,13 +28,12 @@ extension Worker where Driver: ~Copyable {
         let socket = sessions[session].socket
         let isComplete = exchanges[exchange].isRequestComplete
         let hasContent = !isComplete && downstreams[exchanges[exchange].downstream].pending != nil
-        if isReplayable(exchange) {
-            var copy = driver.buffers.take(atLeast: head.count)
-            copy.append(head)
-            exchanges[exchange].upstreamHead = consume copy
+        if exchanges[exchange].isReplayable {
+            driver.send(socket, copyOf: head)
+            exchanges[exchange].upstreamHead = consume head
+        } else {
+            driver.send(socket, head, more: hasContent)
         }
-        exchanges[exchange].sentBytes &+= head.count
-        driver.send(socket, head, more: hasContent)
         if isComplete {
             requestSent(exchange)
         } else {
@@ -55,12 +46,6 @@ extension Worker where Driver: ~Copyable {
             }
             if exchanges.contains(exchange), !exchanges[exchange].isRequestComplete { armExchangeTimer(exchange) }
         }
-    }
-
-    /// Nothing but the head has to be sent again, and sending it twice does no harm (RFC 9110 section 9.2.2).
-    mutating func isReplayable(_ exchange: SlabKey) -> Bool {
-        exchanges[exchange].method.isIdempotent && exchanges[exchange].requestFraming == .none
-            && !exchanges[exchange].isWebSocket
     }
 
     /// Replaces the Host line by the endpoint's authority. It is the second line of our normal form.
@@ -186,7 +171,7 @@ extension Worker where Driver: ~Copyable {
     private mutating func sendLastChunk(_ socket: SocketID, _ exchange: SlabKey) {
         var last = driver.buffers.take(atLeast: 16 &+ exchanges[exchange].requestTrailers.bytes.count)
         last.append("0\r\n")
-        if let allowed = route(of: exchange)?.trailers, !allowed.isEmpty {
+        if let allowed = exchanges[exchange].route?.trailers, !allowed.isEmpty {
             AllowedTrailers.append(exchanges[exchange].requestTrailers, only: allowed, to: &last)
         }
         last.append("\r\n")
@@ -217,7 +202,7 @@ extension Worker where Driver: ~Copyable {
         let session = exchanges[exchange].session
         guard sessions.contains(session) else { return }
         sessions[session].queuedBytes = driver.queuedBytes(sessions[session].socket)
-        setUpstreamTimer(session, after: route(of: exchange)?.responseTimeout ?? 30_000_000_000)
+        setUpstreamTimer(session, after: exchanges[exchange].route?.responseTimeout ?? 30_000_000_000)
     }
 
     /// Content that is not valid, or too much: the upstream's request is broken off, never completed.

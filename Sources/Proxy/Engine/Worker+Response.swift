@@ -101,15 +101,13 @@ extension Worker where Driver: ~Copyable {
 
     /// The final head stands at the buffer's front.
     private mutating func receiveFinalHead(_ exchange: SlabKey, _ key: SlabKey, _ buffer: consuming Buffer) {
-        exchanges[exchange].upstreamStatus = response.head.status
-        exchanges[exchange].keepsSession = response.head.keepAlive
         if let seconds = response.head.keepAliveTimeoutSeconds {
             // One second before the upstream gives up, so that a request does not meet its closing.
             let limit = Int64(max(0, min(seconds, 3_600)) - 1) * 1_000_000_000
             sessions[key].idleLimit = min(sessions[key].idleLimit, max(limit, 0))
         }
-        noteResponseFraming(exchange)
-        let closesDownstream = planDownstreamFraming(exchange)
+        exchanges[exchange].note(response.head)
+        let closesDownstream = exchanges[exchange].planDownstreamFraming()
         // An answer before the end of the request: what is left of it is not waited for, and the client is told (RFC 9112
         // section 9.6).
         if closesDownstream || !exchanges[exchange].isRequestComplete {
@@ -125,44 +123,9 @@ extension Worker where Driver: ~Copyable {
             return
         }
         buffer.dropFirst(headCount)
-        exchanges[exchange].phase = .receiving
-        exchanges[exchange].isResponseStarted = true
-        exchanges[exchange].status = response.head.status
+        exchanges[exchange].startResponse(status: response.head.status, headCount: out.count)
         keepResponseHead(exchange, out)
         sendHeadAndContent(exchange, key, out, buffer)
-    }
-
-    private mutating func noteResponseFraming(_ exchange: SlabKey) {
-        exchanges[exchange].responseFraming = response.head.framing
-        exchanges[exchange].isStream = response.head.isEventStream
-        switch response.head.framing {
-        case .none:
-            exchanges[exchange].isResponseComplete = true
-        case .length(let count):
-            exchanges[exchange].isResponseComplete = count == 0
-            exchanges[exchange].responseRest = count
-        case .chunked:
-            break
-        case .untilClose:
-            exchanges[exchange].keepsSession = false
-        }
-    }
-
-    /// Decides how content goes to the client. True: the connection ends with the answer.
-    private mutating func planDownstreamFraming(_ exchange: SlabKey) -> Bool {
-        switch exchanges[exchange].responseFraming {
-        case .none:
-            exchanges[exchange].downstreamFraming = .none
-        case .length(let count):
-            exchanges[exchange].downstreamFraming = .length(count)
-        case .chunked, .untilClose:
-            if exchanges[exchange].minorVersion == 0 {
-                exchanges[exchange].downstreamFraming = .untilClose
-                return true
-            }
-            exchanges[exchange].downstreamFraming = .chunked
-        }
-        return false
     }
 
     /// Runs the response phase and writes the head for the client. Nil: it does not fit.
@@ -194,10 +157,10 @@ extension Worker where Driver: ~Copyable {
 
     /// The middleware that saw the request sees the response, in reverse order.
     mutating func runResponsePhase(_ exchange: SlabKey) {
-        guard exchanges[exchange].entered > 0, let route = route(of: exchange) else { return }
+        guard exchanges[exchange].entered > 0, let route = exchanges[exchange].route else { return }
         response.slot = 0
         response.client = exchanges[exchange].client
-        response.routeName = route.name
+        response.names = route.names
         if let bytes = exchanges[exchange].requestBytes.take() {
             var bytes = bytes
             swap(&response.requestBytes, &bytes)
@@ -228,7 +191,6 @@ extension Worker where Driver: ~Copyable {
         _ exchange: SlabKey, _ key: SlabKey, _ head: consuming Buffer, _ content: consuming Buffer
     ) {
         let socket = downstreams[exchanges[exchange].downstream].socket
-        exchanges[exchange].sentBytes = head.count
         if content.isEmpty {
             driver.buffers.give(content)
             driver.send(socket, head, more: false)
@@ -239,10 +201,7 @@ extension Worker where Driver: ~Copyable {
             content.count <= head.tailroom, content.count <= Self.copyLimit
         {
             head.append(content)
-            exchanges[exchange].responseRest = rest &- content.count
-            exchanges[exchange].responseContentBytes = content.count
-            exchanges[exchange].isResponseComplete = rest == content.count
-            exchanges[exchange].sentBytes = head.count
+            exchanges[exchange].noteFirstContent(content.count, of: rest)
             driver.buffers.give(content)
             driver.send(socket, head, more: false)
             afterContent(exchange, key)

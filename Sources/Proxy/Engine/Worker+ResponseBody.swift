@@ -110,13 +110,11 @@ extension Worker where Driver: ~Copyable {
             }
             return
         }
-        let route = route(of: exchange)
         if driver.queuedBytes(downstreams[downstream].socket) > 0 {
             pauseSession(key)
             timers.remove(Owner.upstreamTimer(key))
         } else {
-            let idle = exchanges[exchange].isStream ? route?.streamIdleTimeout : route?.bodyIdleTimeout
-            setUpstreamTimer(key, after: idle ?? 60_000_000_000)
+            setUpstreamTimer(key, after: exchanges[exchange].contentIdleTimeout)
         }
         armExchangeTimer(exchange)
     }
@@ -132,9 +130,8 @@ extension Worker where Driver: ~Copyable {
         sessions[key].isPaused = false
         driver.resume(sessions[key].socket)
         let exchange = sessions[key].exchange
-        guard exchanges.contains(exchange), exchanges[exchange].phase == .receiving, let route = route(of: exchange)
-        else { return }
-        setUpstreamTimer(key, after: exchanges[exchange].isStream ? route.streamIdleTimeout : route.bodyIdleTimeout)
+        guard exchanges.contains(exchange), exchanges[exchange].phase == .receiving else { return }
+        setUpstreamTimer(key, after: exchanges[exchange].contentIdleTimeout)
     }
 
     /// The answer is complete: its connection goes back to the pool if both messages are, and nothing odd was seen.
@@ -211,7 +208,8 @@ extension Worker where Driver: ~Copyable {
     private mutating func retryOrFail(_ exchange: SlabKey, _ code: ErrorCode) {
         let key = exchanges[exchange].session
         let isSafe =
-            isReplayable(exchange) && exchanges[exchange].interims == 0 && exchanges[exchange].upstreamHead != nil
+            exchanges[exchange].isReplayable && exchanges[exchange].interims == 0
+            && exchanges[exchange].upstreamHead != nil
         let state = pools[exchanges[exchange].pool].state
         endRetry(exchange)
         let mayRetry =

@@ -32,7 +32,7 @@ extension Worker where Driver: ~Copyable {
 
     /// Idle sessions of endpoints that stay go over to the new pool; the others are closed.
     private mutating func moveIdle(from old: SlabKey, to new: SlabKey) {
-        for index in pools[old].newestIdle.indices {
+        for index in 0..<pools[old].newestIdle.count {
             while sessions.contains(pools[old].newestIdle[index]) {
                 let key = pools[old].newestIdle[index]
                 unlinkIdle(key)
@@ -63,7 +63,7 @@ extension Worker where Driver: ~Copyable {
 
     /// No snapshot and no call refers to the pool any more: idle sessions are closed; busy ones close when they end.
     mutating func retirePool(_ key: SlabKey) {
-        for index in pools[key].newestIdle.indices {
+        for index in 0..<pools[key].newestIdle.count {
             while sessions.contains(pools[key].newestIdle[index]) { closeSession(pools[key].newestIdle[index]) }
         }
         if pools[key].sessions == 0 { pools.remove(key) }

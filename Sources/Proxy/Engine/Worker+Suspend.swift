@@ -28,7 +28,7 @@ extension Worker where Driver: ~Copyable {
     /// The answer came. An exchange that is over by now has another generation: nothing happens.
     mutating func resume(_ exchange: SlabKey, _ decision: AsyncDecision) {
         guard exchanges.contains(exchange), case .suspended(let step) = exchanges[exchange].phase,
-            let parked = exchanges[exchange].suspended, let route = route(of: exchange)
+            let parked = exchanges[exchange].suspended, let route = exchanges[exchange].route
         else { return }
         exchanges[exchange].suspended = nil
         exchanges[exchange].phase = .deciding

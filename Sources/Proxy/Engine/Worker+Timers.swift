@@ -27,7 +27,7 @@ extension Worker where Driver: ~Copyable {
         case .queued:
             wait.reason = .connection
             wait.deadline = exchanges[exchange].queuedAt.advanced(
-                by: route(of: exchange)?.queueTimeout ?? 5_000_000_000)
+                by: exchanges[exchange].route?.queueTimeout ?? 5_000_000_000)
         case .suspended:
             wait.reason = .decision
             wait.deadline = exchanges[exchange].suspendedUntil

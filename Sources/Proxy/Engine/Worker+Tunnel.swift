@@ -22,7 +22,7 @@ extension Worker where Driver: ~Copyable {
             return
         }
         let downstream = exchanges[exchange].downstream
-        guard downstreams.contains(downstream), let route = route(of: exchange),
+        guard downstreams.contains(downstream), let route = exchanges[exchange].route,
             sendSwitch(exchange, downstream, &buffer)
         else {
             driver.buffers.give(buffer)
@@ -90,7 +90,7 @@ extension Worker where Driver: ~Copyable {
         noteLogNames(exchange)
         snapshots[current].uses &+= 1
         exchanges[exchange].snapshot = current
-        exchanges[exchange].route = -1
+        exchanges[exchange].route = nil
         releaseSnapshot(use)
     }
 

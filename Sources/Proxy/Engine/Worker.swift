@@ -158,6 +158,10 @@ package enum WorkerPhase: Sendable, Equatable {
     /// Accepts nothing new; ends at the latest at the instant.
     case draining(until: Instant)
     case stopped
+
+    var isRunning: Bool {
+        if case .running = self { true } else { false }
+    }
 }
 
 /// The number that a socket carries: what kind of session it belongs to and its place in the slab.

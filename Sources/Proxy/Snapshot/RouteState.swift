@@ -12,17 +12,25 @@ package final class RouteState: Sendable {
         case respond(RouteConfig.Response, headers: [(name: String, value: CompiledTemplate)])
     }
 
+    /// The Host field that the upstream gets.
+    enum Host: Sendable {
+        /// The client's.
+        case pass
+        case name([UInt8])
+        /// The endpoint's own, which is known when the connection is.
+        case endpoint
+    }
+
     enum Rewrite: Sendable {
         case path(CompiledTemplate)
         case stripPrefix([UInt8])
         case addPrefix([UInt8])
     }
 
-    let name: [UInt8]
+    let names: RouteNames
     let chain: MiddlewareChain
     let action: Action
     let rewrite: Rewrite?
-    let parameterNames: [[UInt8]]
     let webSocketIdleTimeout: Int64
     let webSocketMessageLimit: Int
     let webSocketPingInterval: Int64
@@ -33,13 +41,15 @@ package final class RouteState: Sendable {
     let streamIdleTimeout: Int64
     let queueTimeout: Int64
     let totalTimeout: Int64
+    /// Key of `hash` balancing; nil: the upstream balances otherwise.
+    let balanceKey: CompiledKey?
+    let host: Host
     /// Number of the access log lane, -1: not logged.
     let logLane: Int
 
     init(
         _ config: RouteConfig, action: Action, chain: MiddlewareChain, upstream: UpstreamConfig?, logLane: Int
     ) {
-        name = Array(config.name.utf8)
         self.chain = chain
         self.action = action
         rewrite = config.rewrite.map { rewrite in
@@ -49,11 +59,23 @@ package final class RouteState: Sendable {
             case .addPrefix(let prefix): .addPrefix(Array(prefix.utf8))
             }
         }
-        parameterNames = config.path.segments.compactMap { segment in
+        let parameters = config.path.segments.compactMap { segment -> [UInt8]? in
             switch segment {
             case .literal, .tail(nil): nil
             case .parameter(let name), .constrained(let name, _), .tail(.some(let name)): Array(name.utf8)
             }
+        }
+        names = RouteNames(route: Array(config.name.utf8), parameters: parameters)
+        host =
+            switch upstream?.host ?? .pass {
+            case .pass: .pass
+            case .name(let name): .name(Array(name.utf8))
+            case .endpoint: .endpoint
+            }
+        if case .hash(let variables) = upstream?.balance {
+            balanceKey = CompiledKey(variables)
+        } else {
+            balanceKey = nil
         }
         trailers = config.trailers.map { Array($0.utf8) }
         self.logLane = logLane

@@ -15,8 +15,6 @@ package final class Snapshot: Sendable {
     private let routers: [Router?]
     let routes: [RouteState]
     package let upstreams: [UpstreamState]
-    /// Key of `hash` balancing, by position of the upstream.
-    let hashKeys: [CompiledKey?]
     let middleware: MiddlewareInstances
     /// Access log of requests that no route saw; -1: none.
     let logLane: Int
@@ -38,15 +36,11 @@ package final class Snapshot: Sendable {
         self.logLane = logLane
         isLogged = logLane >= 0 || routes.contains { $0.logLane >= 0 }
         trusted = config.trustedProxies
-        hashKeys = upstreams.map { upstream in
-            if case .hash(let variables) = upstream.config.balance { return CompiledKey(variables) }
-            return nil
-        }
     }
 
     /// The routes for connections of a listener, which may be of an older snapshot: its number counts. Nil: the listener is gone.
-    func router(of listener: ListenerState) -> Router? {
-        listener.number < routers.count ? routers[listener.number] : nil
+    func router(ofListener number: Int) -> Router? {
+        number < routers.count ? routers[number] : nil
     }
 
     func listener(numbered number: Int) -> ListenerState? {

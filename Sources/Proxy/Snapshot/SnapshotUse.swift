@@ -7,9 +7,12 @@ struct SnapshotUse: ~Copyable {
     var uses = 1
     /// The worker's pool of each of the snapshot's upstreams.
     let pools: [SlabKey]
+    /// As the snapshot says: asked for each request, and reading it here counts no reference.
+    let isLogged: Bool
 
     init(snapshot: Snapshot, pools: [SlabKey]) {
         self.snapshot = snapshot
         self.pools = pools
+        isLogged = snapshot.isLogged
     }
 }

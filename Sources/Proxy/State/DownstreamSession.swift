@@ -69,4 +69,33 @@ struct DownstreamSession: ~Copyable {
         self.isTrusted = isTrusted
         since = now
     }
+
+    /// A request has begun.
+    mutating func begin(_ exchange: SlabKey) {
+        phase = .exchange
+        self.exchange = exchange
+        requests &+= 1
+    }
+
+    var origin: DownstreamOrigin {
+        DownstreamOrigin(
+            client: client, clientPort: clientPort, text: clientText, localPort: localPort, isTrusted: isTrusted)
+    }
+
+    /// The answer is with the kernel and the connection stays. Returns how long it may wait for the next request.
+    mutating func awaitRequest(now: Instant) -> Int64 {
+        phase = .waiting
+        lookedAt = 0
+        since = now
+        return listener.keepAliveTimeout
+    }
+}
+
+/// The other end of a client connection, as its requests' fields name it: copied out in one look at the session.
+struct DownstreamOrigin {
+    let client: IPAddress
+    let clientPort: UInt16
+    let text: AddressText
+    let localPort: UInt16
+    let isTrusted: Bool
 }

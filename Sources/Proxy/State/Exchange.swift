@@ -37,8 +37,8 @@ struct Exchange: ~Copyable {
     var session = SlabKey.none
     /// The worker's use of the snapshot that this exchange runs under.
     var snapshot: SlabKey
-    /// -1: none.
-    var route = -1
+    /// The route that serves it, nil as long as none was found.
+    var route: RouteState?
     var pool = SlabKey.none
     var endpoint = -1
     /// The head as received, for logs and the response phase.
@@ -55,8 +55,6 @@ struct Exchange: ~Copyable {
     var bodyLimit = Int.max
     var client = IPAddress.v4(0)
     var clientPort: UInt16 = 0
-    /// Host is the endpoint's own: set when the endpoint is known.
-    var hasEndpointHost = false
     var isQueued = false
 
     // Request content.
@@ -91,7 +89,8 @@ struct Exchange: ~Copyable {
     var retries = 0
     var isRetrying = false
     var isReused = false
-    var isCounted = false
+    /// Among whose requests in flight it counts.
+    var counted: EndpointState?
 
     // Middleware.
     var slots = InlineArray<16, UInt64>(repeating: 0)
@@ -113,7 +112,8 @@ struct Exchange: ~Copyable {
     var sentAt = Instant.never
     var firstByteAt = Instant.never
 
-    var record = ExchangeRecord()
+    /// Where the head has the parts that logs show; only filled in while something is logged.
+    var logged = LoggedHead()
     var logNames: LogNames?
     /// The answer's head as sent; only for log formats that read it.
     var responseHead: Buffer?
@@ -133,6 +133,117 @@ struct Exchange: ~Copyable {
         self.startedAt = startedAt
         startedWall = wall
         startedWallNanoseconds = wallNanoseconds
+    }
+}
+
+// What steps do to several fields at once stands here and not in the steps: each access through the slab looks the entry up.
+extension Exchange {
+    /// Copies what is needed of the parsed head.
+    mutating func note(_ head: borrowing RequestHead, isLogged: Bool) {
+        method = head.method
+        headBytes = head.byteCount
+        if isLogged { logged = LoggedHead(head) }
+        minorVersion = head.minorVersion
+        isWebSocket = head.isWebSocketHandshake
+        awaitsContinue = head.expectsContinue
+        acceptsTrailers = head.acceptsTrailers
+        requestFraming = head.framing
+        switch head.framing {
+        case .none, .untilClose:
+            isRequestComplete = true
+        case .length(let count):
+            isRequestComplete = count == 0
+            requestRest = count
+        case .chunked:
+            isRequestComplete = false
+        }
+    }
+
+    /// Who asks. `id` stands behind the head in `requestBytes`.
+    mutating func identify(_ client: IPAddress, port: UInt16, id: ByteRange) {
+        self.client = client
+        clientPort = port
+        requestID = id
+    }
+
+    /// Takes over how much content middleware allows. False: the announced content is more, which is known before a byte of it
+    /// went upstream.
+    mutating func accept(bodyLimit: Int) -> Bool {
+        self.bodyLimit = bodyLimit
+        if case .length(let count) = requestFraming { return count <= bodyLimit }
+        return true
+    }
+
+    /// Takes over what the final response's head says of its content.
+    mutating func note(_ head: borrowing ResponseHead) {
+        upstreamStatus = head.status
+        keepsSession = head.keepAlive
+        responseFraming = head.framing
+        isStream = head.isEventStream
+        switch head.framing {
+        case .none:
+            isResponseComplete = true
+        case .length(let count):
+            isResponseComplete = count == 0
+            responseRest = count
+        case .chunked:
+            break
+        case .untilClose:
+            keepsSession = false
+        }
+    }
+
+    /// Decides how content goes to the client. True: the connection ends with the answer.
+    mutating func planDownstreamFraming() -> Bool {
+        switch responseFraming {
+        case .none:
+            downstreamFraming = .none
+        case .length(let count):
+            downstreamFraming = .length(count)
+        case .chunked, .untilClose:
+            if minorVersion == 0 {
+                downstreamFraming = .untilClose
+                return true
+            }
+            downstreamFraming = .chunked
+        }
+        return false
+    }
+
+    /// Goes on over a connection of the pool, new or used.
+    mutating func begin(on session: SlabKey, endpoint index: Int, isReused: Bool) {
+        self.session = session
+        self.isReused = isReused
+        phase = .sending
+        if isReused {
+            attempts &+= 1
+            endpoint = index
+        }
+    }
+
+    /// Nothing but the head has to be sent again, and sending it twice does no harm (RFC 9110 section 9.2.2).
+    var isReplayable: Bool { method.isIdempotent && requestFraming == .none && !isWebSocket }
+
+    /// Nanoseconds that the upstream may be silent in the middle of its answer.
+    var contentIdleTimeout: Int64 {
+        guard let route else { return 60_000_000_000 }
+        return isStream ? route.streamIdleTimeout : route.bodyIdleTimeout
+    }
+
+    /// The head of the answer is on its way.
+    mutating func startResponse(status: Int, headCount: Int) {
+        phase = .receiving
+        isResponseStarted = true
+        self.status = status
+        sentBytes = headCount
+    }
+
+    /// The answer's content that went out together with its head.
+    mutating func noteFirstContent(_ count: Int, of rest: Int) {
+        responseRest = rest &- count
+        responseContentBytes = count
+        isResponseComplete = rest == count
+        sentBytes &+= count
     }
 }
 

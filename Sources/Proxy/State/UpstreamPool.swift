@@ -1,3 +1,4 @@
+import Config
 import Containers
 import Upstream
 
@@ -10,8 +11,14 @@ struct UpstreamPool: ~Copyable {
     let name: [UInt8]
     let endpointNames: [[UInt8]]
     /// Most recently used idle session of each endpoint; last in, first out.
-    var newestIdle: [SlabKey]
+    var newestIdle: FixedArray<SlabKey>
     var idleCount = 0
+    /// Idle sessions that it keeps.
+    let idleLimit: Int
+    /// Nanoseconds after which a connection is not kept any more.
+    let maxAge: Int64
+    /// Nanoseconds that a connection may be idle.
+    let idleTimeout: Int64
     /// Exchanges and calls that wait for a permit, in order. Keys of those that are gone are skipped.
     var waiting = RingQueue<PoolWaiter>()
     /// Snapshot uses and calls that refer to this pool; unused pools without sessions go away.
@@ -29,6 +36,30 @@ struct UpstreamPool: ~Copyable {
         name = Array(state.name.utf8)
         endpointNames = state.endpoints.map { Array($0.url.utf8) }
         cursors = state.endpoints.map { _ in AddressCursor(start: worker) }
-        newestIdle = state.endpoints.map { _ in .none }
+        newestIdle = FixedArray(repeating: .none, count: state.endpoints.count)
+        let config = state.config.pool
+        idleLimit = config.maxIdle ?? config.maxConnections
+        maxAge = config.maxAge.wholeNanoseconds
+        idleTimeout = config.idleTimeout.wholeNanoseconds
+    }
+
+    /// Whether a session of this age may become idle here.
+    func mayKeep(age: Int64) -> Bool {
+        idleCount < idleLimit && age < maxAge && !state.hasWaiters
+    }
+
+    /// Puts a session before the idle ones of an endpoint. Returns the one that was the newest before.
+    mutating func pushIdle(_ key: SlabKey, endpoint index: Int) -> SlabKey {
+        let newest = newestIdle[index]
+        newestIdle[index] = key
+        idleCount &+= 1
+        return newest
+    }
+
+    /// Takes a session out of the idle ones. True: it was the last.
+    mutating func removeIdle(_ place: IdlePlace, isNewest: Bool) -> Bool {
+        if isNewest, place.endpointIndex >= 0 { newestIdle[place.endpointIndex] = place.older }
+        idleCount &-= 1
+        return idleCount == 0
     }
 }

@@ -45,4 +45,40 @@ struct UpstreamSession: ~Copyable {
         connectedAt = now
         idleSince = now
     }
+
+    /// Serves an exchange from here on. Returns the index of its endpoint.
+    mutating func begin(_ exchange: SlabKey) -> Int {
+        self.exchange = exchange
+        phase = .busy
+        requests &+= 1
+        return endpointIndex
+    }
+
+    /// Becomes the newest of its endpoint's idle sessions.
+    mutating func becomeIdle(before older: SlabKey, now: Instant) {
+        phase = .idle
+        idleSince = now
+        newer = .none
+        self.older = older
+    }
+
+    /// Leaves the list of idle sessions: what it takes to close the gap there. Nil: it was not idle.
+    mutating func leaveIdle() -> IdlePlace? {
+        guard phase == .idle else { return nil }
+        defer {
+            newer = .none
+            older = .none
+            phase = .busy
+        }
+        return IdlePlace(pool: pool, endpointIndex: endpointIndex, newer: newer, older: older)
+    }
+}
+
+/// A session's place among the idle sessions of a pool.
+struct IdlePlace {
+    let pool: SlabKey
+    /// -1: of an endpoint that the pool does not have (any more).
+    let endpointIndex: Int
+    let newer: SlabKey
+    let older: SlabKey
 }

@@ -141,7 +141,7 @@ struct AccessLogPattern: Sendable {
                 TextLine.appendThreeDigits(microseconds / 1000 % 1000, to: &buffer)
                 TextLine.appendThreeDigits(microseconds % 1000, to: &buffer)
             case .microseconds: buffer.append(decimal: Self.rounded(record.total, by: 1000))
-            case .userAgent: TextLine.appendOrDash(texts.head.part(record.userAgent), to: &buffer)
+            case .userAgent: TextLine.appendOrDash(texts.head.part(record.head.userAgent), to: &buffer)
             case .referer: TextLine.appendReferer(record, texts, redaction, to: &buffer)
             case .requestField: appendField(segment, of: texts.head, redaction, to: &buffer)
             case .responseField: appendField(segment, of: texts.responseHead, redaction, to: &buffer)

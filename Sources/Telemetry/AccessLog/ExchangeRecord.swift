@@ -21,7 +21,6 @@ package struct ExchangeRecord: Sendable {
     package var status = 0
     /// Why the gateway answered itself or gave up; `none` when all went well.
     package var code = ErrorCode.none
-    package var minorVersion: UInt8 = 1
     /// Body bytes from the client, without framing.
     package var bodyReceived = 0
     /// Body bytes to the client, without framing.
@@ -39,34 +38,10 @@ package struct ExchangeRecord: Sendable {
     package var client = IPAddress.v4(0)
     package var clientPort: UInt16 = 0
 
-    /// Ranges of `ExchangeTexts.head`; empty: absent, or the head could not be read so far.
-    package var method = ByteRange.empty
-    /// The whole request target as received.
-    package var target = ByteRange.empty
-    package var path = ByteRange.empty
-    package var query: ByteRange?
-    package var authority = ByteRange.empty
-    package var userAgent = ByteRange.empty
-    package var referer = ByteRange.empty
+    /// Where the request's head has what lines show.
+    package var head = LoggedHead()
 
     package init() {}
-
-    /// Takes over where a parsed head has its parts. The ranges stay valid for `head`'s bytes only.
-    package mutating func note(_ head: borrowing RequestHead) {
-        method = head.methodRange
-        target = head.target
-        path = head.path
-        query = head.query
-        authority = head.authority
-        minorVersion = head.minorVersion
-        for index in 0..<head.fields.count {
-            switch head.fields[index].known {
-            case .userAgent: if userAgent.isEmpty { userAgent = head.fields[index].value }
-            case .referer: if referer.isEmpty { referer = head.fields[index].value }
-            default: continue
-            }
-        }
-    }
 }
 
 /// The texts of one exchange, lent while its line is written.

@@ -37,7 +37,7 @@ extension AccessLogFormat {
     private func appendRequest(
         _ record: borrowing ExchangeRecord, _ texts: borrowing ExchangeTexts, to buffer: inout Buffer
     ) {
-        if record.method.isEmpty {
+        if record.head.method.isEmpty {
             // A head that could not be read: what stands in its first line says most.
             buffer.append(",\"request_line\":\"")
             redaction.appendTarget(FieldLookup.startLine(of: texts.head), .json, to: &buffer)
@@ -45,16 +45,16 @@ extension AccessLogFormat {
             return
         }
         buffer.append(",\"method\":\"")
-        LogText.append(texts.head.part(record.method), .json, limit: TextLine.nameLimit, to: &buffer)
+        LogText.append(texts.head.part(record.head.method), .json, limit: TextLine.nameLimit, to: &buffer)
         buffer.append("\",\"host\":\"")
-        LogText.append(texts.head.part(record.authority), .json, limit: TextLine.nameLimit, to: &buffer)
+        LogText.append(texts.head.part(record.head.authority), .json, limit: TextLine.nameLimit, to: &buffer)
         buffer.append("\",\"path\":\"")
-        LogText.append(texts.head.part(record.path), .json, to: &buffer)
-        if let query = record.query {
+        LogText.append(texts.head.part(record.head.path), .json, to: &buffer)
+        if let query = record.head.query {
             buffer.append("\",\"query\":\"")
             redaction.appendQuery(texts.head.part(query), .json, limit: LogText.valueLimit, to: &buffer)
         }
-        buffer.append(record.minorVersion == 0 ? "\",\"protocol\":\"HTTP/1.0\"" : "\",\"protocol\":\"HTTP/1.1\"")
+        buffer.append(record.head.minorVersion == 0 ? "\",\"protocol\":\"HTTP/1.0\"" : "\",\"protocol\":\"HTTP/1.1\"")
     }
 
     private func appendUpstream(
@@ -102,14 +102,14 @@ extension AccessLogFormat {
             LogText.append(texts.identity, .json, limit: TextLine.nameLimit, to: &buffer)
             buffer.append(0x22)
         }
-        if !record.userAgent.isEmpty {
+        if !record.head.userAgent.isEmpty {
             buffer.append(",\"user_agent\":\"")
-            LogText.append(texts.head.part(record.userAgent), .json, to: &buffer)
+            LogText.append(texts.head.part(record.head.userAgent), .json, to: &buffer)
             buffer.append(0x22)
         }
-        if !record.referer.isEmpty {
+        if !record.head.referer.isEmpty {
             buffer.append(",\"referer\":\"")
-            redaction.appendTarget(texts.head.part(record.referer), .json, to: &buffer)
+            redaction.appendTarget(texts.head.part(record.head.referer), .json, to: &buffer)
             buffer.append(0x22)
         }
     }

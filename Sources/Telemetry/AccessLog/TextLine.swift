@@ -48,22 +48,22 @@ enum TextLine {
         _ record: borrowing ExchangeRecord, _ texts: borrowing ExchangeTexts, _ redaction: Redaction,
         to buffer: inout Buffer
     ) {
-        guard !record.method.isEmpty else {
+        guard !record.head.method.isEmpty else {
             redaction.appendTarget(FieldLookup.startLine(of: texts.head), .hexadecimal, to: &buffer)
             return
         }
-        LogText.append(texts.head.part(record.method), .hexadecimal, limit: nameLimit, to: &buffer)
+        LogText.append(texts.head.part(record.head.method), .hexadecimal, limit: nameLimit, to: &buffer)
         buffer.append(0x20)
-        redaction.appendTarget(texts.head.part(record.target), .hexadecimal, to: &buffer)
-        buffer.append(record.minorVersion == 0 ? " HTTP/1.0" : " HTTP/1.1")
+        redaction.appendTarget(texts.head.part(record.head.target), .hexadecimal, to: &buffer)
+        buffer.append(record.head.minorVersion == 0 ? " HTTP/1.0" : " HTTP/1.1")
     }
 
     static func appendReferer(
         _ record: borrowing ExchangeRecord, _ texts: borrowing ExchangeTexts, _ redaction: Redaction,
         to buffer: inout Buffer
     ) {
-        if record.referer.isEmpty { buffer.append(0x2D) }
-        redaction.appendTarget(texts.head.part(record.referer), .hexadecimal, to: &buffer)
+        if record.head.referer.isEmpty { buffer.append(0x2D) }
+        redaction.appendTarget(texts.head.part(record.head.referer), .hexadecimal, to: &buffer)
     }
 
     static func appendOrDash(_ bytes: Span<UInt8>, to buffer: inout Buffer) {
@@ -113,7 +113,7 @@ extension AccessLogFormat {
         buffer.append(" \"")
         TextLine.appendReferer(record, texts, redaction, to: &buffer)
         buffer.append("\" \"")
-        TextLine.appendOrDash(texts.head.part(record.userAgent), to: &buffer)
+        TextLine.appendOrDash(texts.head.part(record.head.userAgent), to: &buffer)
         buffer.append(0x22)
     }
 

@@ -37,15 +37,16 @@ enum TestHeads {
             }
             if name == "content-length" { context.head.framing = .length(Int(value) ?? 0) }
         }
+        var names: [[UInt8]] = []
         for (name, value) in parameters {
             let path = Array(String(decoding: bytes(context.path.span), as: UTF8.self).utf8)
             let needle = Array(value.utf8)
             let start = (0...(path.count - needle.count)).first { Array(path[$0..<($0 + needle.count)]) == needle } ?? 0
-            context.parameterNames.append(Array(name.utf8))
+            names.append(Array(name.utf8))
             context.parameters.append(ByteRange(start: start, count: needle.count))
         }
         context.client = client
-        context.routeName = Array(route.utf8)
+        context.names = RouteNames(route: Array(route.utf8), parameters: names)
         context.requestID.append("0123456789abcdef0123456789abcdef")
         context.now = Instant(nanoseconds: now)
     }
@@ -86,7 +87,7 @@ enum TestHeads {
         context.requestID.append("0123456789abcdef0123456789abcdef")
         context.isLocal = isLocal
         context.client = .v4(0x0A00_0001)
-        context.routeName = Array("test".utf8)
+        context.names = RouteNames(route: Array("test".utf8), parameters: [])
         return context
     }
 
