@@ -3,56 +3,59 @@
 /// The constants are the names' bytes as little-endian words; a test builds each name from `KnownField.name` and
 /// looks it up, so that a wrong digit cannot stay.
 extension KnownField {
-    /// The field with this name in any case; `other` for every other token.
-    ///
-    /// `name` must be a token (RFC 9110 section 5.6.2): folding the case by setting bit 5 would take a control
-    /// character for `-` or a digit.
+    /// The field with this name in any case; `other` for every other run of bytes.
     package static func recognise(_ name: Span<UInt8>) -> KnownField {
-        recognise(name, count: name.count)
+        name.count > 0 ? recognise(name, from: 0, count: name.count, ByteScan.word(name, at: 0)) : .other
     }
 
-    /// The same for the first `count` bytes of a longer run; faster, because whole words can be loaded.
-    package static func recognise(_ bytes: Span<UInt8>, count: Int) -> KnownField {
-        guard count >= 8, bytes.count >= count else { return count > 0 ? recogniseShort(bytes, count) : .other }
-        let first = ByteScan.word(bytes) | caseBits
-        if count == 8 { return short(first) }
-        let last = ByteScan.word(bytes.extracting(droppingFirst: count &- 8)) | caseBits
-        let field = count <= 16 ? medium(count, first, last) : long(count, first, last, bytes)
-        // Families begin with `x-`.
-        return field == .other && first & 0xFFFF == 0x2D78 ? family(first, count, bytes) : field
-    }
-
+    /// Whether one name alone is recognised as this field, so that it surely is a token.
+    @inlinable
     @inline(__always)
-    private static func recogniseShort(_ bytes: Span<UInt8>, _ count: Int) -> KnownField {
-        if bytes.count >= 8 {
-            return short((ByteScan.word(bytes) | caseBits) & (~0 &>> UInt64(truncatingIfNeeded: 64 &- 8 &* count)))
+    package var hasOneName: Bool {
+        switch self {
+        case .other, .xForwardedOther, .xEnvoy: false
+        default: true
         }
-        var word: UInt64 = 0
-        for index in 0..<min(count, bytes.count) {
-            word |= UInt64(bytes[index] | 0x20) &<< UInt64(truncatingIfNeeded: 8 &* index)
-        }
-        return short(word)
     }
 
-    private static var caseBits: UInt64 { 0x2020_2020_2020_2020 }
+    /// The same for `count` bytes from `start` on, at least one; `word` was loaded there.
+    package static func recognise(_ bytes: Span<UInt8>, from start: Int, count: Int, _ word: UInt64) -> KnownField {
+        let first = folded(word)
+        if count < 8 {
+            let end = UInt64(truncatingIfNeeded: 8 &* count)
+            return short(first & ((1 &<< end) &- 1) | 0x3A &<< end)
+        }
+        if count == 8 { return short(first) }
+        let last = folded(ByteScan.word(bytes, at: start &+ count &- 8))
+        let field = count <= 16 ? medium(count, first, last) : long(count, first, last, bytes, start)
+        // Families begin with `x-`.
+        return field == .other && first & 0xFFFF == 0x2D78 ? family(first, count, bytes, start) : field
+    }
 
-    /// Names of up to eight bytes.
+    /// Letters in lower case. Some other bytes above 0x3F change too, into such as no name has; control characters
+    /// stay what they are, which setting bit 5 everywhere would turn into `-` and digits.
+    @inline(__always)
+    private static func folded(_ word: UInt64) -> UInt64 {
+        word | (word & 0x4040_4040_4040_4040) &>> 1
+    }
+
+    /// Names of up to eight bytes, shorter ones with a colon behind: so that no NUL can stand for the end of a name.
     private static func short(_ word: UInt64) -> KnownField {
         switch word {
-        case 0x6574: .te
-        case 0x61_6976: .via
-        case 0x6574_6164: .date
-        case 0x7473_6F68: .host
-        case 0x7972_6176: .vary
-        case 0x79_786F_7270: .proxy
-        case 0x7470_6563_6361: .accept
-        case 0x6569_6B6F_6F63: .cookie
-        case 0x7463_6570_7865: .expect
-        case 0x6E69_6769_726F: .origin
-        case 0x7265_7672_6573: .server
-        case 0x72_6572_6566_6572: .referer
-        case 0x72_656C_6961_7274: .trailer
-        case 0x65_6461_7267_7075: .upgrade
+        case 0x3A_6574: .te
+        case 0x3A61_6976: .via
+        case 0x3A_6574_6164: .date
+        case 0x3A_7473_6F68: .host
+        case 0x3A_7972_6176: .vary
+        case 0x3A79_786F_7270: .proxy
+        case 0x3A_7470_6563_6361: .accept
+        case 0x3A_6569_6B6F_6F63: .cookie
+        case 0x3A_7463_6570_7865: .expect
+        case 0x3A_6E69_6769_726F: .origin
+        case 0x3A_7265_7672_6573: .server
+        case 0x3A72_6572_6566_6572: .referer
+        case 0x3A72_656C_6961_7274: .trailer
+        case 0x3A65_6461_7267_7075: .upgrade
         case 0x6E6F_6974_6163_6F6C: .location
         default: .other
         }
@@ -103,9 +106,9 @@ extension KnownField {
 
     /// Longer names by their first, second and last eight bytes; what lies between is compared where it is left.
     private static func long(
-        _ count: Int, _ first: UInt64, _ last: UInt64, _ name: Span<UInt8>
+        _ count: Int, _ first: UInt64, _ last: UInt64, _ bytes: Span<UInt8>, _ start: Int
     ) -> KnownField {
-        let second = ByteScan.word(name.extracting(droppingFirst: 8)) | caseBits
+        let second = folded(ByteScan.word(bytes, at: start &+ 8))
         switch count {
         case 17:
             if first == 0x7362_6577_2D63_6573 && second == 0x656B_2D74_656B_636F && last == 0x7965_6B2D_7465_6B63 {
@@ -149,12 +152,12 @@ extension KnownField {
             }
         case 29:
             if first == 0x632D_7373_6563_6361 && second == 0x722D_6C6F_7274_6E6F && last == 0x646F_6874_656D_2D74 {
-                let third = ByteScan.word(name.extracting(droppingFirst: 16)) | caseBits
+                let third = folded(ByteScan.word(bytes, at: start &+ 16))
                 if third == 0x6D2D_7473_6575_7165 { return .accessControlRequestMethod }
             }
         case 30:
             if first == 0x632D_7373_6563_6361 && second == 0x722D_6C6F_7274_6E6F && last == 0x7372_6564_6165_682D {
-                let third = ByteScan.word(name.extracting(droppingFirst: 16)) | caseBits
+                let third = folded(ByteScan.word(bytes, at: start &+ 16))
                 if third == 0x682D_7473_6575_7165 { return .accessControlRequestHeaders }
             }
         default: break
@@ -163,10 +166,10 @@ extension KnownField {
     }
 
     /// Families of names: `x-forwarded-…` and `x-envoy-…`.
-    private static func family(_ first: UInt64, _ count: Int, _ name: Span<UInt8>) -> KnownField {
+    private static func family(_ first: UInt64, _ count: Int, _ bytes: Span<UInt8>, _ start: Int) -> KnownField {
         if first == 0x2D79_6F76_6E65_2D78 { return .xEnvoy }
         guard first == 0x7261_7772_6F66_2D78, count > 12 else { return .other }
-        let next = ByteScan.word(name.extracting(droppingFirst: 4)) | caseBits
+        let next = folded(ByteScan.word(bytes, at: start &+ 4))
         return next == 0x2D64_6564_7261_7772 ? .xForwardedOther : .other
     }
 }

@@ -16,8 +16,33 @@ enum FieldLineScanner {
         case tooLong
     }
 
-    /// Scans the line at `cursor`, which must not be negative; a line longer than `limit` bytes is too long.
+    /// A line as nearly every one is, and where the next one begins.
+    struct UsualLine {
+        let line: FieldLine
+        let end: Int
+    }
+
+    /// The line at `start` if it is whole and at most `limit` bytes long, stands as it would be written
+    /// (`Name: value CRLF`), has no HTAB and nothing unusual in its name. Nil says nothing: `scan` has the verdict.
     @inline(__always)
+    static func usualLine(_ bytes: Span<UInt8>, at start: Int, limit: Int) -> UsualLine? {
+        let first = ByteScan.word(bytes, at: start)
+        guard let colon = ByteScan.colon(bytes, from: start, first), colon > start,
+            ByteScan.pair(bytes, at: colon) == 0x203A
+        else { return nil }
+        let known = KnownField.recognise(bytes, from: start, count: colon &- start, first)
+        if !known.hasOneName && !ByteScan.isPlainName(bytes, start, colon, first) { return nil }
+        let value = colon &+ 2
+        guard let end = ByteScan.usualValueEnd(bytes, from: value), end &- start <= limit else { return nil }
+        var line = FieldLine(
+            name: ByteRange(start: start, count: colon &- start), value: ByteRange(start: value, count: end &- value),
+            known: known)
+        line.isNormal = true
+        return UsualLine(line: line, end: end &+ 2)
+    }
+
+    /// Scans the line at `cursor`, which must not be negative; a line longer than `limit` bytes is too long.
+    @inline(never)
     static func scan(_ bytes: Span<UInt8>, _ cursor: inout Int, limit: Int, into line: inout FieldLine) -> Outcome {
         let start = cursor
         let rest = bytes.extracting(droppingFirst: start)
@@ -32,44 +57,36 @@ enum FieldLineScanner {
         guard nameCount &+ 1 < rest.count, nameCount <= limit, rest[nameCount] == 0x3A, nameCount > 0 else {
             return brokenName(rest, nameCount, limit)
         }
-        let known = KnownField.recognise(rest, count: nameCount)
-        var isAmbiguous = false
-        if known == .other {
-            switch ByteScan.nameKind(rest.extracting(first: nameCount)) {
-            case .notToken: return .invalid
-            case .token: break
-            case .ambiguous: isAmbiguous = true
-            }
-        }
+        let name = rest.extracting(first: nameCount)
+        let kind = ByteScan.nameKind(name)
+        if kind == .notToken { return .invalid }
         // Nearly always exactly one SP stands before the value.
         var isNormal = rest[nameCount &+ 1] == 0x20
-        var value = rest.extracting(droppingFirst: isNormal ? nameCount &+ 2 : nameCount &+ 1)
-        while value.count > 0 && (value[0] == 0x20 || value[0] == 0x09) {
-            value = value.extracting(droppingFirst: 1)
+        var valueStart = isNormal ? nameCount &+ 2 : nameCount &+ 1
+        while valueStart < rest.count && (rest[valueStart] == 0x20 || rest[valueStart] == 0x09) {
+            valueStart &+= 1
             isNormal = false
         }
-        let valueStart = rest.count &- value.count
-        var count = ByteScan.fieldValueEnd(value)
-        if valueStart &+ count > limit { return .tooLong }
-        guard count &+ 1 < value.count else {
-            return count < value.count && value[count] != 0x0D ? .invalid : .incomplete
+        var end = ByteScan.fieldValueEnd(rest, from: valueStart)
+        if end > limit { return .tooLong }
+        guard end &+ 1 < rest.count else {
+            return end < rest.count && rest[end] != 0x0D ? .invalid : .incomplete
         }
-        guard value[count] == 0x0D, value[count &+ 1] == 0x0A else { return .invalid }
-        cursor = start &+ valueStart &+ count &+ 2
-        while count > 0 && (value[count &- 1] == 0x20 || value[count &- 1] == 0x09) {
-            count &-= 1
+        guard rest[end] == 0x0D, rest[end &+ 1] == 0x0A else { return .invalid }
+        cursor = start &+ end &+ 2
+        while end > valueStart && (rest[end &- 1] == 0x20 || rest[end &- 1] == 0x09) {
+            end &-= 1
             isNormal = false
         }
         line.name = ByteRange(start: start, count: nameCount)
-        line.value = ByteRange(start: start &+ valueStart, count: count)
-        line.known = known
-        line.isRemoved = isAmbiguous
+        line.value = ByteRange(start: start &+ valueStart, count: end &- valueStart)
+        line.known = KnownField.recognise(name)
+        line.isRemoved = kind == .ambiguous
         line.isNormal = isNormal
         return .line
     }
 
     /// The verdict on a line whose name is not ended by a colon within the limit and the bytes at hand.
-    @inline(never)
     private static func brokenName(_ rest: Span<UInt8>, _ nameCount: Int, _ limit: Int) -> Outcome {
         let checked = min(nameCount, limit)
         if checked > 0 && !ByteScan.isToken(rest.extracting(first: checked)) { return .invalid }

@@ -20,20 +20,29 @@ struct RequestFields {
     private var key = Sighting.none
     private var version = Sighting.none
 
-    /// Takes note of one line and marks it when it must not be forwarded as received.
+    /// Whether lines with this field have to be noted.
     @inline(__always)
+    static func concern(_ field: KnownField) -> Bool {
+        switch field {
+        case .host, .connection, .contentLength, .transferEncoding, .te, .upgrade, .expect, .trailer, .keepAlive,
+            .proxyConnection, .http2Settings, .proxyAuthorization, .proxyAuthenticate, .secWebSocketKey,
+            .secWebSocketVersion:
+            true
+        default: false
+        }
+    }
+
+    /// Takes note of one line and marks it when it must not be forwarded as received.
     mutating func note(_ line: inout FieldLine, _ bytes: Span<UInt8>, _ minorVersion: UInt8) throws(RequestFailure) {
         switch line.known {
-        case .host, .connection, .contentLength, .transferEncoding, .te, .upgrade, .expect:
-            line.isRemoved = true
-            try noteFraming(line, bytes, minorVersion)
+        case .secWebSocketKey, .secWebSocketVersion:
+            noteHandshake(line, bytes)
         case .trailer, .keepAlive, .proxyConnection, .http2Settings, .proxyAuthorization, .proxyAuthenticate:
             // RFC 9110 section 7.6.1 and 11.7.2: for the next hop alone, whether Connection names them or not.
             line.isRemoved = true
-        case .secWebSocketKey, .secWebSocketVersion:
-            noteHandshake(line, bytes)
         default:
-            break
+            line.isRemoved = true
+            try noteFraming(line, bytes, minorVersion)
         }
     }
 

@@ -52,18 +52,37 @@ package struct RequestParser: Sendable {
     private func parseFields(
         _ bytes: Span<UInt8>, _ cursor: inout Int, _ fields: inout RequestFields, into head: inout RequestHead
     ) throws(RequestFailure) -> Bool {
-        var line = FieldLine(name: .empty, value: .empty, known: .other)
-        while true {
-            switch FieldLineScanner.scan(bytes, &cursor, limit: limits.fieldBytes, into: &line) {
-            case .line:
-                if head.fields.count >= limits.fields { throw RequestFailure(.headersTooLarge) }
-                if line.known != .other { try fields.note(&line, bytes, head.minorVersion) }
-                head.fields.append(line)
-            case .end: return true
-            case .incomplete: return false
-            case .invalid: throw RequestFailure(.badRequest)
-            case .tooLong: throw RequestFailure(.headersTooLarge)
+        var at = cursor
+        while ByteScan.pair(bytes, at: at) != 0x0A0D {
+            var line: FieldLine
+            if let usual = FieldLineScanner.usualLine(bytes, at: at, limit: limits.fieldBytes) {
+                line = usual.line
+                at = usual.end
+            } else {
+                guard let unusual = try scanUnusual(bytes, at) else { return false }
+                line = unusual.line
+                at = unusual.end
             }
+            if head.fields.count >= limits.fields { throw RequestFailure(.headersTooLarge) }
+            if RequestFields.concern(line.known) { try fields.note(&line, bytes, head.minorVersion) }
+            head.fields.append(line)
+        }
+        cursor = at &+ 2
+        return true
+    }
+
+    /// A line that is not as most are; nil when it is not whole.
+    @inline(never)
+    private func scanUnusual(
+        _ bytes: Span<UInt8>, _ start: Int
+    ) throws(RequestFailure) -> FieldLineScanner.UsualLine? {
+        var line = FieldLine(name: .empty, value: .empty, known: .other)
+        var cursor = start
+        switch FieldLineScanner.scan(bytes, &cursor, limit: limits.fieldBytes, into: &line) {
+        case .line: return FieldLineScanner.UsualLine(line: line, end: cursor)
+        case .end, .incomplete: return nil
+        case .invalid: throw RequestFailure(.badRequest)
+        case .tooLong: throw RequestFailure(.headersTooLarge)
         }
     }
 }

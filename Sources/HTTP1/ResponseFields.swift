@@ -10,6 +10,17 @@ struct ResponseFields {
     private var upgradesToWebSocket = false
     private var acceptCount = 0
 
+    /// Whether lines with this field have to be noted.
+    @inline(__always)
+    static func concern(_ field: KnownField) -> Bool {
+        switch field {
+        case .contentLength, .transferEncoding, .connection, .keepAlive, .upgrade, .te, .proxyConnection,
+            .http2Settings, .proxyAuthenticate, .proxyAuthorization, .secWebSocketAccept, .date, .contentType:
+            true
+        default: false
+        }
+    }
+
     /// Takes note of one line and marks it when it must not be forwarded as received.
     mutating func note(
         _ line: inout FieldLine, _ bytes: Span<UInt8>, _ head: inout ResponseHead

@@ -40,20 +40,40 @@ package struct ResponseParser: Sendable {
     private func parseFields(
         _ bytes: Span<UInt8>, _ cursor: inout Int, _ fields: inout ResponseFields, into head: inout ResponseHead
     ) throws(ResponseFailure) -> Bool {
-        var line = FieldLine(name: .empty, value: .empty, known: .other)
-        while true {
-            switch FieldLineScanner.scan(bytes, &cursor, limit: limits.headBytes, into: &line) {
-            case .line:
-                if head.fields.count >= limits.fields { throw ResponseFailure(.responseHeadersTooLarge) }
-                // Names with `_` are a danger to upstreams that read them, not to clients.
-                line.isRemoved = false
-                if line.known != .other { try fields.note(&line, bytes, &head) }
-                head.fields.append(line)
-            case .end: return true
-            case .incomplete: return false
-            case .invalid: throw ResponseFailure(.responseInvalid)
-            case .tooLong: throw ResponseFailure(.responseHeadersTooLarge)
+        var at = cursor
+        while ByteScan.pair(bytes, at: at) != 0x0A0D {
+            var line: FieldLine
+            if let usual = FieldLineScanner.usualLine(bytes, at: at, limit: limits.headBytes) {
+                line = usual.line
+                at = usual.end
+            } else {
+                guard let unusual = try scanUnusual(bytes, at) else { return false }
+                line = unusual.line
+                at = unusual.end
             }
+            if head.fields.count >= limits.fields { throw ResponseFailure(.responseHeadersTooLarge) }
+            if ResponseFields.concern(line.known) { try fields.note(&line, bytes, &head) }
+            head.fields.append(line)
+        }
+        cursor = at &+ 2
+        return true
+    }
+
+    /// A line that is not as most are; nil when it is not whole.
+    @inline(never)
+    private func scanUnusual(
+        _ bytes: Span<UInt8>, _ start: Int
+    ) throws(ResponseFailure) -> FieldLineScanner.UsualLine? {
+        var line = FieldLine(name: .empty, value: .empty, known: .other)
+        var cursor = start
+        switch FieldLineScanner.scan(bytes, &cursor, limit: limits.headBytes, into: &line) {
+        case .line:
+            // Names with `_` are a danger to upstreams that read them, not to clients.
+            line.isRemoved = false
+            return FieldLineScanner.UsualLine(line: line, end: cursor)
+        case .end, .incomplete: return nil
+        case .invalid: throw ResponseFailure(.responseInvalid)
+        case .tooLong: throw ResponseFailure(.responseHeadersTooLarge)
         }
     }
 }

@@ -35,8 +35,6 @@ import Testing
                     bytes[place] = byte
                     #expect(ByteClass.plainTargetEnd(bytes.span) == (ByteClass.isPlainTarget(byte) ? count : place))
                     #expect(ByteClass.plainHostEnd(bytes.span) == (ByteClass.isHost(byte) ? count : place))
-                    let isPlainName = ByteClass.isToken(byte) && byte != 0x5F && byte != 0x2E
-                    #expect(ByteClass.plainNameEnd(bytes.span) == (isPlainName ? count : place))
                 }
             }
         }

@@ -41,6 +41,31 @@ import Testing
         }
     }
 
+    @Test func `A word has zeros for what lies behind the end`() {
+        let bytes = (1...19).map { UInt8($0) }
+        for count in 0...19 {
+            let run = bytes.span.extracting(first: count)
+            for offset in 0...24 {
+                var expected: UInt64 = 0
+                for index in (0..<8) where offset + index < count {
+                    expected |= UInt64(bytes[offset + index]) << UInt64(8 * index)
+                }
+                #expect(holds(ByteScan.word(run, at: offset) == expected), "\(offset) of \(count)")
+                let pair = offset + 2 <= count ? UInt16(truncatingIfNeeded: expected) : 0
+                #expect(holds(ByteScan.pair(run, at: offset) == pair), "\(offset) of \(count)")
+            }
+        }
+    }
+
+    @Test func `A plain name has letters and hyphens alone`() {
+        withEachByte(filler: 0x5A) { bytes, place, byte in
+            let line = [0x3A] + bytes + [0x3A]
+            let isPlain = byte == 0x2D || ByteClass.lowercased(byte) &- 0x61 < 26
+            let first = ByteScan.word(line.span, at: 1)
+            #expect(ByteScan.isPlainName(line.span, 1, bytes.count + 1, first) == isPlain, "\(byte) at \(place)")
+        }
+    }
+
     @Test func `Visible bytes are those above SP but DEL`() {
         for filler in [0x21, 0x61, 0xFF] as [UInt8] {
             withEachByte(filler: filler) { bytes, place, byte in

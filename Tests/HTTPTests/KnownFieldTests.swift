@@ -18,8 +18,9 @@ import Testing
             for mask in 0..<256 {
                 let spelled = Self.flipped(name, mask)
                 #expect(KnownField.recognise(spelled.span) == field)
-                let line = spelled + Array(": value\r\n".utf8)
-                #expect(KnownField.recognise(line.span, count: spelled.count) == field)
+                let line = Array("x\r\n".utf8) + spelled + Array(": value\r\n".utf8)
+                let word = ByteScan.word(line.span, at: 3)
+                #expect(KnownField.recognise(line.span, from: 3, count: spelled.count, word) == field)
             }
         }
     }
@@ -32,9 +33,11 @@ import Testing
         }
         for field in KnownField.allCases where field != .other && field != .xForwardedOther && field != .xEnvoy {
             let name = Self.bytes(field.name)
-            var others = [name + [0x78], Array(name.dropLast()), [0x78] + name, Array(name.dropFirst())]
+            var others = [name + [0x78], Array(name.dropLast()), [0x78] + name, Array(name.dropFirst()), name + [0]]
             for place in name.indices {
-                for byte in [0x71, 0x2D, 0x32, 0x5F, 0x7E] as [UInt8] where name[place] != byte {
+                // Control characters that setting bit 5 would make those that belong here, too.
+                for byte in [0x71, 0x2D, 0x32, 0x5F, 0x7E, 0, 0x0D, 0xFF, name[place] & 0x1F] as [UInt8]
+                where name[place] | 0x20 != byte | 0x20 || byte < 0x20 {
                     var other = name
                     other[place] = byte
                     others.append(other)
