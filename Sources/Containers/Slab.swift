@@ -162,6 +162,18 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
         }
     }
 
+    /// What `field` reads of the key's entry, `missing` when it is gone: one look-up, and nothing of the entry is copied (the
+    /// subscript in a method that does not mutate copies the whole of an entry that cannot be copied).
+    @inlinable
+    @inline(__always)
+    package func read<Field: BitwiseCopyable>(
+        _ key: SlabKey, or missing: Field, _ field: (borrowing Element) -> Field
+    ) -> Field {
+        guard contains(key) else { return missing }
+        // SAFETY: in use and of this generation, checked above.
+        return unsafe field(address(Int(key.index)).pointee)
+    }
+
     /// Removes and returns the key's entry, nil when it is gone already.
     @discardableResult
     @inlinable

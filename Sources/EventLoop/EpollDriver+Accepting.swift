@@ -1,26 +1,31 @@
-import Containers
+public import Containers
 import Linux
-package import Net
+public import Net
 
 /// New connections, from both sides.
 extension EpollDriver {
     // MARK: Accepting and connecting
 
+    @usableFromInline
     package mutating func listen(_ descriptor: Int32, listener: UInt32) {
         listeners.append(Listener(descriptor: descriptor, number: listener))
         register(listeners.count - 1)
     }
 
+    @usableFromInline
     package mutating func stopListening(_ listener: UInt32) {
         for index in listeners.indices where listeners[index].number == listener && !listeners[index].isStopped {
             epoll.remove(listeners[index].descriptor)
             listeners[index].isStopped = true
-            listeners[index].pausedUntil = nil
+            if listeners[index].pausedUntil != nil {
+                listeners[index].pausedUntil = nil
+                pausedListeners &-= 1
+            }
         }
     }
 
     mutating func register(_ index: Int) {
-        if epoll.addListener(listeners[index].descriptor, data: Self.listenerBit | UInt64(index)) != nil {
+        if epoll.addListener(listeners[index].descriptor, data: UInt64(truncatingIfNeeded: index)) != nil {
             pauseListener(index)
         }
     }
@@ -55,25 +60,38 @@ extension EpollDriver {
 
     mutating func pauseListener(_ index: Int) {
         epoll.remove(listeners[index].descriptor)
+        if listeners[index].pausedUntil == nil { pausedListeners &+= 1 }
         listeners[index].pausedUntil = now.advanced(by: listeners[index].pause)
         listeners[index].pause = min(listeners[index].pause &* 2, Self.lastAcceptPause)
         acceptPauses &+= 1
+    }
+
+    /// When the first paused listener is due.
+    var firstResumption: Instant {
+        var first = Instant.never
+        for listener in listeners {
+            if let until = listener.pausedUntil, until < first { first = until }
+        }
+        return first
     }
 
     mutating func resumeListeners() {
         for index in listeners.indices {
             guard let until = listeners[index].pausedUntil, until <= now else { continue }
             listeners[index].pausedUntil = nil
+            pausedListeners &-= 1
             register(index)
         }
     }
 
+    @usableFromInline
     package mutating func adopt(_ descriptor: Int32) -> SocketID? {
         let owned = FileDescriptor(owning: descriptor)
         guard let peer = try? Socket.peerAddress(descriptor) else { return nil }
         return add(owned, peer: peer)
     }
 
+    @usableFromInline
     package mutating func release(_ socket: SocketID) -> Int32? {
         guard let slot = slots.remove(socket) else { return nil }
         epoll.remove(slot.descriptor.number)
@@ -90,6 +108,7 @@ extension EpollDriver {
         return id
     }
 
+    @usableFromInline
     package mutating func connect(to address: SocketAddress) throws(IOFailure) -> SocketID {
         var isPending = false
         let descriptor: FileDescriptor
@@ -99,7 +118,7 @@ extension EpollDriver {
             throw IOFailure(error)
         }
         guard let id = add(descriptor, peer: address) else { throw .exhausted }
-        if isPending { slots[id].isConnecting = true } else { connectedAtOnce.append(id.rawValue) }
+        if isPending { slots[id].flags.insert(.connecting) } else { connectedAtOnce.append(id.rawValue) }
         return id
     }
 }

@@ -1,19 +1,18 @@
-package import Containers
+public import Containers
 import Linux
 
 /// Sending and ending: what the kernel does not take at once waits in the connection's list of output nodes.
 extension EpollDriver {
     // MARK: Sending
 
+    @usableFromInline
     package mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool) {
-        guard slots.contains(socket), !slots[socket].isBroken, !buffer.isEmpty else {
+        guard slots.contains(socket), !slots[socket].flags.contains(.broken), !buffer.isEmpty else {
             buffers.give(buffer)
             return
         }
-        if more || slots[socket].isConnecting || slots[socket].firstOutput >= 0 {
-            let wasWaiting = slots[socket].isBlocked
-            append(socket, buffer, isBlocked: wasWaiting)
-            if !more, !wasWaiting, !slots[socket].isConnecting { sendQueued(socket) }
+        if more || slots[socket].firstOutput >= 0 || slots[socket].flags.contains(.connecting) {
+            sendLater(socket, buffer, more: more)
             return
         }
         switch Socket.send(slots[socket].descriptor.number, buffer) {
@@ -30,9 +29,10 @@ extension EpollDriver {
         }
     }
 
+    @usableFromInline
     package mutating func send(_ socket: SocketID, copyOf buffer: borrowing Buffer) {
-        guard slots.contains(socket), !slots[socket].isBroken, !buffer.isEmpty else { return }
-        guard !slots[socket].isConnecting, slots[socket].firstOutput < 0 else {
+        guard slots.contains(socket), !slots[socket].flags.contains(.broken), !buffer.isEmpty else { return }
+        guard !slots[socket].flags.contains(.connecting), slots[socket].firstOutput < 0 else {
             send(socket, copy(buffer, from: 0), more: false)
             return
         }
@@ -54,24 +54,34 @@ extension EpollDriver {
         return rest
     }
 
+    @inline(never)
+    mutating func sendLater(_ id: SocketID, _ buffer: consuming Buffer, more: Bool) {
+        let wasWaiting = slots[id].flags.contains(.blocked)
+        append(id, buffer, isBlocked: wasWaiting)
+        if !more, !wasWaiting, !slots[id].flags.contains(.connecting) { sendQueued(id) }
+    }
+
+    @usableFromInline
     package mutating func flush(_ socket: SocketID) {
-        guard slots.contains(socket), !slots[socket].isBroken, !slots[socket].isBlocked, !slots[socket].isConnecting,
-            slots[socket].firstOutput >= 0
+        guard slots.contains(socket), slots[socket].firstOutput >= 0,
+            !slots[socket].flags.hasAny([.broken, .blocked, .connecting])
         else { return }
         sendQueued(socket)
     }
 
+    @inlinable
     package func queuedBytes(_ socket: SocketID) -> Int {
-        slots.contains(socket) ? slots[socket].queuedBytes : 0
+        slots.read(socket, or: 0) { $0.queuedBytes }
     }
 
+    @inline(never)
     mutating func append(_ id: SocketID, _ buffer: consuming Buffer, isBlocked: Bool) {
         let count = buffer.count
         guard let node = outputs.insert(OutputNode(buffer: buffer)) else {
             markBroken(id)
             return
         }
-        slots[id].isBlocked = isBlocked
+        if isBlocked { slots[id].flags.insert(.blocked) } else { slots[id].flags.remove(.blocked) }
         slots[id].queuedBytes &+= count
         let last = slots[id].lastOutput
         slots[id].lastOutput = Int32(truncatingIfNeeded: node.index)
@@ -95,7 +105,7 @@ extension EpollDriver {
             case .bytes(let count):
                 dropSent(id, count)
             case .wouldBlock:
-                slots[id].isBlocked = true
+                slots[id].flags.insert(.blocked)
                 return
             case .failed:
                 dropOutputs(id)
@@ -103,8 +113,8 @@ extension EpollDriver {
                 return
             }
         }
-        slots[id].isBlocked = false
-        if slots[id].endsAfterOutput { Socket.shutdownWrite(slots[id].descriptor.number) }
+        slots[id].flags.remove(.blocked)
+        if slots[id].flags.contains(.endsAfterOutput) { Socket.shutdownWrite(slots[id].descriptor.number) }
     }
 
     /// Takes `count` sent bytes off the queue's front.
@@ -135,35 +145,41 @@ extension EpollDriver {
     }
 
     mutating func markBroken(_ id: SocketID) {
-        guard !slots[id].isBroken else { return }
-        slots[id].isBroken = true
+        guard slots[id].flags.insert(.broken).inserted else { return }
         broken.append(id.rawValue)
     }
 
     // MARK: Ending
 
+    @usableFromInline
     package mutating func shutdownWrite(_ socket: SocketID) {
-        guard slots.contains(socket), !slots[socket].isBroken else { return }
+        guard slots.contains(socket), !slots[socket].flags.contains(.broken) else { return }
         if slots[socket].firstOutput >= 0 {
-            slots[socket].endsAfterOutput = true
+            slots[socket].flags.insert(.endsAfterOutput)
         } else {
             Socket.shutdownWrite(slots[socket].descriptor.number)
         }
     }
 
+    @usableFromInline
     package mutating func close(_ socket: SocketID) {
         guard slots.contains(socket) else { return }
-        dropOutputs(socket)
-        if let partial = slots[socket].partial.take() { buffers.give(partial) }
-        slots.remove(socket)
+        dropAll(socket)
+        slots.discard(socket)
     }
 
+    @usableFromInline
     package mutating func abort(_ socket: SocketID) {
         guard slots.contains(socket) else { return }
-        dropOutputs(socket)
-        if let partial = slots[socket].partial.take() { buffers.give(partial) }
+        dropAll(socket)
         slots.remove(socket)?.abort()
     }
 
+    private mutating func dropAll(_ id: SocketID) {
+        dropOutputs(id)
+        if let partial = slots[id].partial.take() { buffers.give(partial) }
+    }
+
+    @usableFromInline
     package mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool { false }
 }

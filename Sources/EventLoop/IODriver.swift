@@ -1,7 +1,8 @@
-package import Containers
-package import Net
+public import Containers
+public import Net
 
 /// Identity of a socket of a driver. Events of a closed socket are never delivered, its key never matches again.
+@usableFromInline
 package typealias SocketID = SlabKey
 
 /// The one seam between the engine and the world: sockets, time and wake-ups of one worker.
@@ -11,6 +12,7 @@ package typealias SocketID = SlabKey
 /// driver imitates completions; an io_uring driver has them; the simulated driver invents them.
 ///
 /// Ownership of bytes goes with the call: `data` hands a buffer over, `send` takes one.
+@usableFromInline
 package protocol IODriver: ~Copyable {
     /// Monotonic time; read once per `wait`, so all events of a turn have the same.
     var now: Instant { get }
@@ -72,6 +74,7 @@ package protocol IODriver: ~Copyable {
 }
 
 /// What happened to a socket.
+@usableFromInline
 package enum IOEvent: ~Copyable {
     case accepted(SocketID, listener: UInt32, peer: SocketAddress)
     case connected(SocketID)
@@ -87,6 +90,7 @@ package enum IOEvent: ~Copyable {
     case woken
 }
 
+@usableFromInline
 package enum IOFailure: Error, Equatable, Sendable {
     case refused, reset, timedOut, unreachable, noPermission, exhausted
     case other(Int32)

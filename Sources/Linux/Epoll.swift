@@ -17,6 +17,10 @@ package struct Epoll: ~Copyable {
         /// The peer ended its direction, or both are gone.
         @inlinable package var isEnding: Bool { bits & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue) != 0 }
         @inlinable package var isBroken: Bool { bits & EPOLLERR.rawValue != 0 }
+        /// Ending or broken.
+        @inlinable package var isOver: Bool {
+            bits & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
+        }
     }
 
     @usableFromInline let descriptor: FileDescriptor

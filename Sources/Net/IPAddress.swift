@@ -1,4 +1,5 @@
 /// An IPv4 or IPv6 address. Zones (`fe80::1%eth0`) are not part of it.
+@usableFromInline
 package enum IPAddress: Sendable, Equatable, Hashable {
     /// The four octets, the first in the most significant byte.
     case v4(UInt32)
@@ -87,7 +88,7 @@ package enum IPAddress: Sendable, Equatable, Hashable {
 }
 
 extension IPAddress: CustomStringConvertible {
-    package var description: String {
+    @usableFromInline package var description: String {
         var bytes: [UInt8] = []
         write { bytes.append($0) }
         return String(decoding: bytes, as: UTF8.self)

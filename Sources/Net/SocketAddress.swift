@@ -1,4 +1,5 @@
 /// Where a stream socket listens or connects to.
+@usableFromInline
 package enum SocketAddress: Sendable, Equatable, Hashable {
     case ip(IPAddress, port: UInt16)
     /// An absolute path in the file system.
@@ -79,7 +80,7 @@ package enum SocketAddress: Sendable, Equatable, Hashable {
 }
 
 extension SocketAddress: CustomStringConvertible {
-    package var description: String {
+    @usableFromInline package var description: String {
         var bytes: [UInt8] = []
         write { bytes.append($0) }
         return String(decoding: bytes, as: UTF8.self)
