@@ -19,9 +19,11 @@ extension EpollDriver {
         return finishReceive(id, buffer, had: 0, room: BufferPool.messageBytes, result)
     }
 
-    /// A receive that appends to what was given back, or into a large buffer, or from a peer that has ended.
+    /// A receive that appends to what was given back, or into a large buffer, or from a peer that has ended, or for another
+    /// socket.
     @inline(never)
-    private mutating func receiveMore(_ id: SocketID) -> IOEvent? {
+    mutating func receiveMore(_ id: SocketID) -> IOEvent? {
+        if slots[id].flags.contains(.relaying) { return receiveRelayed(id) }
         var buffer: Buffer
         if let partial = slots[id].partial.take() {
             slots[id].flags.remove(.holdsPartial)

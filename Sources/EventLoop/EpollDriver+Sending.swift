@@ -11,7 +11,7 @@ extension EpollDriver {
             buffers.give(buffer)
             return
         }
-        if more || slots[socket].firstOutput >= 0 || slots[socket].flags.contains(.connecting) {
+        if more || slots[socket].queuedBytes > 0 || slots[socket].flags.contains(.connecting) {
             sendLater(socket, buffer, more: more)
             return
         }
@@ -32,7 +32,7 @@ extension EpollDriver {
     @usableFromInline
     package mutating func send(_ socket: SocketID, copyOf buffer: borrowing Buffer) {
         guard slots.contains(socket), !slots[socket].flags.contains(.broken), !buffer.isEmpty else { return }
-        guard !slots[socket].flags.contains(.connecting), slots[socket].firstOutput < 0 else {
+        guard !slots[socket].flags.contains(.connecting), slots[socket].queuedBytes == 0 else {
             send(socket, copy(buffer, from: 0), more: false)
             return
         }
@@ -63,7 +63,7 @@ extension EpollDriver {
 
     @usableFromInline
     package mutating func flush(_ socket: SocketID) {
-        guard slots.contains(socket), slots[socket].firstOutput >= 0,
+        guard slots.contains(socket), slots[socket].queuedBytes > 0,
             !slots[socket].flags.hasAny([.broken, .blocked, .connecting])
         else { return }
         sendQueued(socket)
@@ -94,6 +94,7 @@ extension EpollDriver {
 
     /// Sends what the kernel takes of the queue, two buffers a call.
     mutating func sendQueued(_ id: SocketID) {
+        if slots[id].pipe != .none, !sendPiped(id) { return }
         while let first = outputs.key(at: Int(slots[id].firstOutput)) {
             let result: Socket.SendResult
             if let second = outputs.key(at: Int(outputs[first].next)) {
@@ -141,6 +142,7 @@ extension EpollDriver {
 
     mutating func dropOutputs(_ id: SocketID) {
         while let node = outputs.key(at: Int(slots[id].firstOutput)) { popOutput(id, node) }
+        if slots[id].pipe != .none { dropPiped(id) }
         slots[id].queuedBytes = 0
     }
 
@@ -154,7 +156,7 @@ extension EpollDriver {
     @usableFromInline
     package mutating func shutdownWrite(_ socket: SocketID) {
         guard slots.contains(socket), !slots[socket].flags.contains(.broken) else { return }
-        if slots[socket].firstOutput >= 0 {
+        if slots[socket].queuedBytes > 0 {
             slots[socket].flags.insert(.endsAfterOutput)
         } else {
             Socket.shutdownWrite(slots[socket].descriptor.number)
@@ -180,6 +182,4 @@ extension EpollDriver {
         if let partial = slots[id].partial.take() { buffers.give(partial) }
     }
 
-    @usableFromInline
-    package mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool { false }
 }

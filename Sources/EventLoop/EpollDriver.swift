@@ -17,6 +17,8 @@ package struct EpollDriver: IODriver, ~Copyable {
     static let wakeKey = UInt64(UInt32.max)
     /// Accepts of one listener in one turn.
     static let acceptsPerTurn = 64
+    /// Pipes that may hold bytes for slow destinations; other relays copy.
+    package static let pipesPerDriver = 64
     /// First pause of accepting after EMFILE and the like; doubles up to the last.
     static let firstAcceptPause: Int64 = 100_000_000
     static let lastAcceptPause: Int64 = 1_000_000_000
@@ -38,6 +40,7 @@ package struct EpollDriver: IODriver, ~Copyable {
     let wake: Wakeup
     @usableFromInline var slots: Slab<SocketSlot>
     var outputs: Slab<OutputNode>
+    var pipes: RelayPipes
     var listeners: [Listener] = []
     /// Listeners that are not registered for a while.
     var pausedListeners = 0
@@ -56,18 +59,21 @@ package struct EpollDriver: IODriver, ~Copyable {
     /// Times that accepting was paused since the start. For logs.
     package internal(set) var acceptPauses = 0
 
-    /// A driver for at most `connections` sockets, woken by `wake`.
-    package static func make(connections: Int, wake: Wakeup) throws(Errno) -> EpollDriver {
+    /// A driver for at most `connections` sockets, woken by `wake`, that may have bytes in so many pipes at once.
+    package static func make(
+        connections: Int, wake: Wakeup, pipes: Int = EpollDriver.pipesPerDriver
+    ) throws(Errno) -> EpollDriver {
         let epoll = try Epoll()
         if let error = epoll.addReader(wake.number, data: Self.wakeKey) { throw error }
-        return EpollDriver(epoll: epoll, connections: connections, wake: wake)
+        return EpollDriver(epoll: epoll, connections: connections, wake: wake, pipes: pipes)
     }
 
-    init(epoll: consuming Epoll, connections: Int, wake: Wakeup) {
+    init(epoll: consuming Epoll, connections: Int, wake: Wakeup, pipes: Int) {
         self.epoll = epoll
         self.wake = wake
         slots = Slab(limit: connections)
         outputs = Slab(limit: connections &* 4)
+        self.pipes = RelayPipes(limit: pipes)
         now = Clock.monotonic
         wallClock = WallClock(now: now)
     }
@@ -175,9 +181,9 @@ package struct EpollDriver: IODriver, ~Copyable {
         if readiness.isBroken, slots[id].flags.contains(.paused), slots[id].flags.insert(.broken).inserted {
             return .failed(id, .reset)
         }
-        if readiness.isWritable, slots[id].firstOutput >= 0 {
+        if readiness.isWritable, slots[id].queuedBytes > 0 {
             sendQueued(id)
-            if slots[id].firstOutput < 0, !slots[id].flags.contains(.broken) { return .drained(id) }
+            if slots[id].queuedBytes == 0, !slots[id].flags.contains(.broken) { return .drained(id) }
         }
         return nil
     }

@@ -63,7 +63,10 @@ package protocol IODriver: ~Copyable {
     mutating func adopt(_ descriptor: Int32) -> SocketID?
     /// Gives an accepted connection away unread; nil where the driver cannot.
     mutating func release(_ socket: SocketID) -> Int32?
-    /// Joins two sockets inside the kernel (or the driver) for `count` bytes. False where the driver cannot: the caller copies.
+    /// The next `count` bytes that `source` receives go to `destination` unseen: each piece is told as `relayed` in place of
+    /// `data`, what the destination does not take at once counts as queued for it, and behind the last piece comes `data` again.
+    /// The same when the destination is closed before. An end or a failure of `source` comes as ever.
+    /// False where the driver cannot: the caller sends what comes as `data`.
     mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool
 
     /// A number of the caller's that comes with each event of the socket.
@@ -80,6 +83,8 @@ package enum IOEvent: ~Copyable {
     case connected(SocketID)
     /// Bytes arrived; never empty.
     case data(SocketID, Buffer)
+    /// So many bytes went to the destination of `relay`, or into its queue; never 0.
+    case relayed(SocketID, Int)
     /// The peer ended its direction; ours is still open.
     case endOfStream(SocketID)
     /// The connection is broken (or was never made). Only `close` makes sense now.

@@ -24,6 +24,10 @@ struct SocketFlags: OptionSet, Sendable {
     @inlinable static var receivesBulk: SocketFlags { SocketFlags(rawValue: 512) }
     /// Holds received bytes that the worker gave back.
     @inlinable static var holdsPartial: SocketFlags { SocketFlags(rawValue: 1_024) }
+    /// What is received goes to another socket.
+    @inlinable static var relaying: SocketFlags { SocketFlags(rawValue: 2_048) }
+    /// The kernel cannot splice this socket.
+    @inlinable static var relayCopies: SocketFlags { SocketFlags(rawValue: 4_096) }
 
     /// Whether one of `others` is set.
     @inlinable

@@ -10,7 +10,7 @@ struct SocketSlot: ~Copyable {
     /// Ends of the list of queued buffers in the driver's output nodes; -1: empty.
     @usableFromInline var firstOutput: Int32 = -1
     var lastOutput: Int32 = -1
-    /// Bytes in that list.
+    /// Bytes in that list and in `pipe`.
     @usableFromInline var queuedBytes = 0
     /// The worker's number for this connection.
     @usableFromInline var owner: UInt64 = 0
@@ -18,6 +18,11 @@ struct SocketSlot: ~Copyable {
     @usableFromInline var lastTurn: UInt32 = 0
     /// Received bytes that the worker gave back; the next receive appends to them.
     var partial: Buffer?
+    /// The pipe with relayed bytes that stand before the list of buffers; `.none` without.
+    var pipe = SlabKey.none
+    /// Where the next `relayRest` received bytes go.
+    var relayDestination = SocketID.none
+    var relayRest = 0
     let peer: SocketAddress
 
     init(descriptor: consuming FileDescriptor, peer: SocketAddress) {
@@ -37,7 +42,7 @@ struct SocketSlot: ~Copyable {
     @inline(__always)
     mutating func note(_ readiness: Epoll.Readiness) -> Note {
         if flags.contains(.connecting) { return Note(isOdd: true) }
-        let isOdd = readiness.isBroken || readiness.isWritable && firstOutput >= 0
+        let isOdd = readiness.isBroken || readiness.isWritable && queuedBytes > 0
         guard readiness.isReadable || readiness.isOver else { return Note(isOdd: isOdd) }
         return Note(isNewlyReady: markReadable(isEnding: readiness.isOver), isOdd: isOdd)
     }
@@ -61,7 +66,9 @@ struct SocketSlot: ~Copyable {
     @inline(__always)
     mutating func takeTurn() -> Receive {
         flags.subtract(.queued)
-        let asked = flags.intersection([.readable, .paused, .broken, .sawEnd, .ending, .receivesBulk, .holdsPartial])
+        let asked = flags.intersection([
+            .readable, .paused, .broken, .sawEnd, .ending, .receivesBulk, .holdsPartial, .relaying,
+        ])
         if asked == .readable { return .plain }
         return asked.contains(.readable) && !asked.hasAny([.paused, .broken, .sawEnd]) ? .other : .nothing
     }

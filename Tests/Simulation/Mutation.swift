@@ -10,6 +10,10 @@ package enum Mutation: String, CaseIterable, Sendable {
     case ignoresPause
     /// One byte of what is passed on is lost now and then.
     case losesByte
+    /// A relay moves a byte that stands behind what it was to move.
+    case relaysTooMuch
+    /// A relay that has moved all it was to move goes on.
+    case forgetsRelay
     /// A connection that broke is taken for one that ended.
     case takesResetForEnd
     /// A broken answer is ended politely.

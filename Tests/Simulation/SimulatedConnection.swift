@@ -65,6 +65,9 @@ package final class SimulatedConnection {
     var isReadable = false
     var lastReadTurn = -1
     var readsBulk = false
+    /// Where the next `relayRest` bytes from the peer go.
+    var relayDestination = SocketID.none
+    var relayRest = 0
     private(set) var isClosedByGateway = false
 
     init(number: Int, isDownstream: Bool, address: SocketAddress, network: SimulatedNetwork) {

@@ -139,8 +139,6 @@ extension SimulatedDriver {
 
     package mutating func release(_ socket: SocketID) -> Int32? { nil }
 
-    package mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool { false }
-
     package mutating func setOwner(_ socket: SocketID, _ owner: UInt64) {
         if slots.contains(socket) { slots[socket].owner = owner }
     }

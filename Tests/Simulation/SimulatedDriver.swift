@@ -260,6 +260,7 @@ package struct SimulatedDriver: IODriver, ~Copyable {
             network.note { "end of stream \(connection.number)" }
             return .endOfStream(id)
         }
+        if connection.relayRest > 0, let event = relayed(id, connection) { return event }
         var buffer: Buffer
         let partial = connection.partial
         if partial.isEmpty {
@@ -277,8 +278,12 @@ package struct SimulatedDriver: IODriver, ~Copyable {
         connection.isReadable = false
         buffer.append(bytes)
         network.note { "data \(connection.number): \(partial.count) + \(bytes.count)" }
-        // Like a kernel's socket that had more than fits: it comes again in this turn, behind the others.
-        if hasInput(connection) { jobs.append(.read(id)) }
+        comeAgain(id, connection)
         return .data(id, buffer)
+    }
+
+    /// Like a kernel's socket that had more than fits: it comes again in this turn, behind the others.
+    mutating func comeAgain(_ id: SocketID, _ connection: SimulatedConnection) {
+        if hasInput(connection) { jobs.append(.read(id)) }
     }
 }

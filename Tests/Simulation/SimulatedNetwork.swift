@@ -30,6 +30,8 @@ package final class SimulatedNetwork {
     /// Most bytes that one socket of the driver ever had queued.
     package var queuedBytesMax = 0
     package var buffersOutstandingMax = 0
+    /// Pieces that the driver moved from socket to socket by itself.
+    package var relays = 0
     /// Nothing will ever happen again: no event is on its way and the gateway waits without a deadline.
     package var isQuiescent = false
     /// Waits in a row that had nothing to do and were not allowed to wait.

@@ -25,6 +25,7 @@ package struct Simulation {
         package var buffersMax: Int
         package var queuedBytesMax: Int
         package var upstreamOpenMax: Int
+        package var relays: Int
         /// Of everything that happened, in order.
         package var digest: UInt64
     }
@@ -98,7 +99,7 @@ package struct Simulation {
             answered: shadow.answered, answeredLocally: shadow.answeredLocally, cut: shadow.cut, codes: shadow.codes,
             turns: turns, virtualSeconds: Int(network.now.nanoseconds / 1_000_000_000),
             buffersMax: network.buffersOutstandingMax, queuedBytesMax: network.queuedBytesMax,
-            upstreamOpenMax: network.upstreamOpenMax, digest: digest.value)
+            upstreamOpenMax: network.upstreamOpenMax, relays: network.relays, digest: digest.value)
     }
 
     /// Whether the world is over: nothing is open for a while, or the time for that is.

@@ -45,6 +45,7 @@ struct RelayLoop<Driver: IODriver & ~Copyable>: SimulatedSystem, ~Copyable {
         case .accepted(let socket, let listener, _): accept(socket, listener)
         case .connected(let socket): connected(socket)
         case .data(let socket, let buffer): relay(socket, buffer)
+        case .relayed(let socket, let count): relayed(socket, count)
         case .endOfStream(let socket): end(socket)
         case .failed(let socket, _): fail(socket)
         case .drained(let socket): drained(socket)
@@ -90,6 +91,17 @@ extension RelayLoop where Driver: ~Copyable {
         }
         sides[key(socket)].forwarded += buffer.count
         driver.send(mistake == .swapsPeers && count % 7 == 0 ? socket : other, buffer, more: false)
+        // Now and then the driver moves what comes next.
+        if count % 3 == 0 { _ = driver.relay(from: socket, to: other, count: 1 + count * 7_919 % 50_000) }
+        keepPressureLow(socket, other)
+    }
+
+    private mutating func relayed(_ socket: SocketID, _ count: Int) {
+        sides[key(socket)].forwarded += count
+        keepPressureLow(socket, sides[key(socket)].other)
+    }
+
+    private mutating func keepPressureLow(_ socket: SocketID, _ other: SocketID) {
         if mistake != .ignoresBackPressure, driver.queuedBytes(other) > Self.queueLimit {
             sides[key(socket)].isPaused = true
             driver.pause(socket)

@@ -27,7 +27,9 @@ import Testing
         if isTold { simulation.trace = { print($0) } }
         if isDigested { simulation.trace = { _ in } }
         return try simulation.run { driver, network throws in
-            try WorkerSystem(driver: driver, network: network, config: config)
+            try WorkerSystem(
+                driver: driver, network: network, config: config,
+                relayedLength: WorkerConfig.drawRelayedLength(seed: seed))
         }
     }
 
@@ -35,7 +37,7 @@ import Testing
         var totals = FaultTotals()
         var (answered, local, cut) = (0, 0, 0)
         var codes: [String: Int] = [:]
-        var (queuedMax, buffersMax) = (0, 0)
+        var (queuedMax, buffersMax, relays) = (0, 0, 0)
         let seeds = SeedChoice.seeds(default: 256)
         for seed in seeds {
             let report = try run(seed, isTold: SeedChoice.isReplay)
@@ -45,6 +47,7 @@ import Testing
             cut += report.cut
             queuedMax = max(queuedMax, report.queuedBytesMax)
             buffersMax = max(buffersMax, report.buffersMax)
+            relays += report.relays
             for (code, count) in report.codes { codes[code, default: 0] += count }
             if !report.violations.isEmpty {
                 Issue.record("SIM_SEED=\(seed): \(report.violations.joined(separator: "\n"))")
@@ -52,9 +55,10 @@ import Testing
         }
         print("\(seeds.count) seeds: \(answered) answered, \(local) answered by the gateway, \(cut) cut")
         print(codes.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }.joined(separator: ", "))
-        print("at most \(queuedMax) bytes queued on a connection, \(buffersMax) buffers in use")
+        print(
+            "at most \(queuedMax) bytes queued on a connection, \(buffersMax) buffers in use, \(relays) pieces relayed")
         print("faults:\n\(totals.table)")
-        if seeds.count >= 256 { #expect(totals.missing.isEmpty) }
+        if seeds.count >= 256 { #expect(totals.missing.isEmpty && relays > 1_000) }
     }
 
     @Test func `the same seed gives the same run to the last event`() throws {

@@ -21,7 +21,9 @@ struct WorkerSystem: SimulatedSystem, ~Copyable {
     /// In force, and before it.
     private var snapshots: [Snapshot]
 
-    init(driver: consuming SimulatedDriver, network: SimulatedNetwork, config: GatewayConfig) throws {
+    init(
+        driver: consuming SimulatedDriver, network: SimulatedNetwork, config: GatewayConfig, relayedLength: Int
+    ) throws {
         let wake = network.wake
         inbox = Inbox { wake.signal() }
         self.network = network
@@ -29,7 +31,7 @@ struct WorkerSystem: SimulatedSystem, ~Copyable {
         snapshots = [snapshot]
         let context = WorkerContext(
             index: 0, inboxes: [inbox], loads: loads, connectionsLimit: Self.connections,
-            executor: WorkerExecutor { wake.signal() })
+            executor: WorkerExecutor { wake.signal() }, relayedLength: relayedLength)
         worker = Worker(driver: driver, context: context, snapshot: snapshot, seed: network.random.next())
         inbox.post(.listen(ListeningSocket(descriptor: Simulation.listenerDescriptor, listener: 0, port: 80)))
     }
@@ -106,6 +108,12 @@ enum WorkerConfig {
         let path = RouteConfig.Path(segments: [.tail(nil)], hasTrailingSlash: false, source: "/*")
         config.routes = [RouteConfig(name: "all", path: path, action: .upstream("origin"), location: place)]
         return config
+    }
+
+    /// Content from which on the worker has the driver move it.
+    static func drawRelayedLength(seed: UInt64) -> Int {
+        var random = RandomSource(seed: seed ^ 0x4E1A_7ED0)
+        return [1, 1, 500, WorkerContext.relayedLengthDefault, .max][random.below(5)]
     }
 
     static func endpoint(_ address: SocketAddress) -> UpstreamConfig.Endpoint {

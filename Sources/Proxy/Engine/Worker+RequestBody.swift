@@ -89,16 +89,24 @@ extension Worker where Driver: ~Copyable {
         else { return }
         // The head is still held back when its content brought nothing to send.
         driver.flush(sessions[session].socket)
+        afterRequestContent(exchange, downstream, session)
+    }
+
+    /// After each step of the request: is it over, may the client be read on?
+    mutating func afterRequestContent(_ exchange: SlabKey, _ downstream: SlabKey, _ session: SlabKey) {
         if exchanges[exchange].isRequestComplete {
             requestSent(exchange)
         } else if downstreams[downstream].sawEnd {
             exchanges[exchange].code = .clientClosed
             closeDownstream(downstream)
-        } else if driver.queuedBytes(sessions[session].socket) > 0 {
-            pauseDownstream(downstream)
-            if exchanges[exchange].phase == .sending { armResponseTimer(exchange) }
         } else {
-            resumeDownstream(downstream)
+            relayRequest(exchange, downstream, session)
+            if driver.queuedBytes(sessions[session].socket) > 0 {
+                pauseDownstream(downstream)
+                if exchanges[exchange].phase == .sending { armResponseTimer(exchange) }
+            } else {
+                resumeDownstream(downstream)
+            }
         }
         if exchanges.contains(exchange) { armExchangeTimer(exchange) }
     }

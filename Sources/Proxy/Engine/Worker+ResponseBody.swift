@@ -110,6 +110,7 @@ extension Worker where Driver: ~Copyable {
             }
             return
         }
+        relayResponse(exchange, key)
         if driver.queuedBytes(downstreams[downstream].socket) > 0 {
             pauseSession(key)
             timers.remove(Owner.upstreamTimer(key))

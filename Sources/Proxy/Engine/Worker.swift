@@ -100,6 +100,8 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             } else {
                 onDownstreamData(owner, buffer)
             }
+        case .relayed(let socket, let count):
+            onRelayed(socket, count)
         case .endOfStream(let socket):
             if let key = sessionKey(socket) {
                 onUpstreamEnd(key)

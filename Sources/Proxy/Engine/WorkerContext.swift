@@ -17,14 +17,18 @@ package final class WorkerContext: Sendable {
     /// Runs asynchronous middleware of this worker; nil where there is none (simulation).
     package let executor: WorkerExecutor
     let log: AccessLog?
+    /// Content with so many bytes to come goes from socket to socket without passing through here.
+    let relayedLength: Int
     let responseParser = ResponseParser()
     /// Keys of `hash` balancing: the same on every worker, and over restarts, so that a key keeps its endpoint.
     let hash = KeyHash.shared
+    package static let relayedLengthDefault = 65_536
     private let onFailure: @Sendable (Errno) -> Void
 
     package init(
         index: Int, inboxes: [Inbox], loads: WorkerLoads, connectionsLimit: Int, executor: WorkerExecutor,
-        log: AccessLog? = nil, onFailure: @escaping @Sendable (Errno) -> Void = { _ in }
+        log: AccessLog? = nil, relayedLength: Int = WorkerContext.relayedLengthDefault,
+        onFailure: @escaping @Sendable (Errno) -> Void = { _ in }
     ) {
         self.index = index
         self.inboxes = inboxes
@@ -32,6 +36,7 @@ package final class WorkerContext: Sendable {
         self.connectionsLimit = connectionsLimit
         self.executor = executor
         self.log = log
+        self.relayedLength = relayedLength
         self.onFailure = onFailure
     }
 

@@ -64,6 +64,9 @@ struct Exchange: ~Copyable {
     var requestTrailers = TrailerSection()
     var isRequestComplete = true
     var requestContentBytes = 0
+    /// The driver moves the rest of the content by itself.
+    var isRequestRelayed = false
+    var isResponseRelayed = false
 
     // Response.
     var responseFraming = BodyFraming.none
