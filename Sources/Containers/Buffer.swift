@@ -176,38 +176,53 @@ package struct Buffer: ~Copyable {
     /// Appends a number in decimal ASCII.
     package mutating func append(decimal value: Int) {
         precondition(capacity &- end >= 20)
-        var rest = value.magnitude
-        if value < 0 { append(0x2D) }
-        let digits = Self.decimalDigits(rest)
-        var at = end &+ digits
-        end = at
-        // SAFETY: 20 bytes of tailroom were checked; a 64-bit number has at most 20 digits and sign.
-        while rest >= 10 {
-            // Two at a time: a division costs more than all else here. 103 / 1024 is a tenth, exactly enough below 100.
-            let hundreds = rest / 100
-            let pair = rest &- hundreds &* 100
-            let tens = (pair &* 103) &>> 10
-            at &-= 2
-            unsafe base[at] = 0x30 &+ UInt8(truncatingIfNeeded: tens)
-            unsafe base[at &+ 1] = 0x30 &+ UInt8(truncatingIfNeeded: pair &- tens &* 10)
-            rest = hundreds
+        if value >= 0 && value < 100_000_000 {
+            appendShort(UInt(bitPattern: value))
+        } else {
+            if value < 0 { append(0x2D) }
+            appendLong(value.magnitude)
         }
-        if digits & 1 != 0 { unsafe base[at &- 1] = 0x30 &+ UInt8(truncatingIfNeeded: rest) }
     }
 
-    /// How many digits a number has.
     @inline(__always)
-    private static func decimalDigits(_ value: UInt) -> Int {
-        var digits = 1
-        var rest = value
-        while rest >= 10_000 {
-            rest /= 10_000
-            digits &+= 4
+    private mutating func appendShort(_ value: UInt) {
+        let digits = Self.eightDigits(value)
+        let leadingZeros = min(digits.trailingZeroBitCount &>> 3, 7)
+        append(digits: digits &>> UInt64(truncatingIfNeeded: leadingZeros &<< 3), 8 &- leadingZeros)
+    }
+
+    @inline(never)
+    private mutating func appendLong(_ value: UInt) {
+        if value < 100_000_000 {
+            appendShort(value)
+        } else {
+            appendLong(value / 100_000_000)
+            append(digits: Self.eightDigits(value % 100_000_000), 8)
         }
-        if rest >= 10 { digits &+= 1 }
-        if rest >= 100 { digits &+= 1 }
-        if rest >= 1_000 { digits &+= 1 }
-        return digits
+    }
+
+    /// The eight decimal digits of a number below 10^8, a byte each, the first in the lowest. Splits in halves, quarters and
+    /// eighths at once: dividing digit by digit cost four times as much.
+    @inline(__always)
+    private static func eightDigits(_ value: UInt) -> UInt64 {
+        let high = UInt64(value / 10_000)
+        let halves = high | (UInt64(value) &- high &* 10_000) &<< 32
+        // 10486 / 2^20 is a hundredth, exactly enough below 10,000; 103 / 2^10 a tenth below 100.
+        let hundreds = (halves &* 10_486) &>> 20 & 0x0000_007F_0000_007F
+        let quarters = hundreds | (halves &- hundreds &* 100) &<< 16
+        let tens = (quarters &* 103) &>> 10 & 0x000F_000F_000F_000F
+        return tens | (quarters &- tens &* 10) &<< 8
+    }
+
+    /// Appends the first `count` of eight digits. A whole word is stored: the longest number, with its sign, ends with its last
+    /// word after twenty bytes.
+    @inline(__always)
+    private mutating func append(digits: UInt64, _ count: Int) {
+        precondition(capacity &- end >= 8 && count <= 8)
+        let text = digits | 0x3030_3030_3030_3030
+        // SAFETY: checked above; what lies behind the digits is tailroom still.
+        unsafe UnsafeMutableRawPointer(base + end).storeBytes(of: text.littleEndian, as: UInt64.self)
+        end &+= count
     }
 
     /// Appends a number in lower-case hexadecimal ASCII without leading zeros.

@@ -76,6 +76,7 @@ package struct BufferPool: ~Copyable {
 
     /// Gives a buffer back. Its bytes are forgotten.
     @inlinable
+    @inline(__always)
     package mutating func give(_ buffer: consuming Buffer) {
         switch buffer.capacity {
         case Self.headBytes:

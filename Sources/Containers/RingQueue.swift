@@ -1,7 +1,10 @@
-/// A first-in-first-out queue of plain values in a ring that grows by doubling and never shrinks.
+/// A first-in-first-out queue of plain values in a ring that grows by doubling and never shrinks. It has no memory before its
+/// first element.
 @usableFromInline
-package struct RingQueue<Element>: ~Copyable {
-    @usableFromInline var ring: FixedArray<Element?>
+package struct RingQueue<Element: BitwiseCopyable>: ~Copyable {
+    /// Full: a place that holds no element of the queue holds one of the past.
+    @usableFromInline var ring = FixedArray<Element>(capacity: 0)
+    @usableFromInline let firstSize: Int
     @usableFromInline var head = 0
     @usableFromInline package internal(set) var count = 0
 
@@ -9,7 +12,7 @@ package struct RingQueue<Element>: ~Copyable {
     package init(capacity: Int = 16) {
         var size = 16
         while size < capacity { size *= 2 }
-        ring = FixedArray(repeating: nil, count: size)
+        firstSize = size
     }
 
     @inlinable
@@ -17,7 +20,7 @@ package struct RingQueue<Element>: ~Copyable {
 
     @inlinable
     package mutating func append(_ element: Element) {
-        if count == ring.count { grow() }
+        if count >= ring.count { grow(filling: element) }
         ring[(head &+ count) & (ring.count &- 1)] = element
         count &+= 1
     }
@@ -25,7 +28,7 @@ package struct RingQueue<Element>: ~Copyable {
     /// Puts an element before all others.
     @inlinable
     package mutating func prepend(_ element: Element) {
-        if count == ring.count { grow() }
+        if count >= ring.count { grow(filling: element) }
         head = (head &- 1) & (ring.count &- 1)
         ring[head] = element
         count &+= 1
@@ -38,14 +41,15 @@ package struct RingQueue<Element>: ~Copyable {
     package mutating func popFirst() -> Element? {
         if count == 0 { return nil }
         let element = ring[head]
-        ring[head] = nil
         head = (head &+ 1) & (ring.count &- 1)
         count &-= 1
         return element
     }
 
-    @usableFromInline mutating func grow() {
-        var larger = FixedArray<Element?>(repeating: nil, count: ring.count * 2)
+    @usableFromInline
+    @inline(never)
+    mutating func grow(filling element: Element) {
+        var larger = FixedArray(repeating: element, count: max(firstSize, ring.count * 2))
         for offset in 0..<count { larger[offset] = ring[(head &+ offset) & (ring.count &- 1)] }
         ring = larger
         head = 0

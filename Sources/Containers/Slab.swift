@@ -1,7 +1,7 @@
 /// Identity of a slab's entry: index and generation. A key of an entry that was removed never matches the
 /// entry that took its place.
 @usableFromInline
-package struct SlabKey: Hashable, Sendable {
+package struct SlabKey: Hashable, BitwiseCopyable, Sendable {
     @usableFromInline package let index: UInt32
     @usableFromInline package let generation: UInt32
 
@@ -160,6 +160,16 @@ package struct Slab<Element: ~Copyable>: ~Copyable {
             // SAFETY: in use and of this generation, checked above.
             return unsafe address(Int(key.index))
         }
+    }
+
+    /// Where the key's entry is, nil when it is gone: for one look-up where several would stand. The address holds until the
+    /// entry is removed.
+    @inlinable
+    @inline(__always)
+    @unsafe
+    package mutating func pointer(_ key: SlabKey) -> UnsafeMutablePointer<Element>? {
+        guard contains(key) else { return nil }
+        return unsafe address(Int(key.index))
     }
 
     /// What `field` reads of the key's entry, `missing` when it is gone: one look-up, and nothing of the entry is copied (the

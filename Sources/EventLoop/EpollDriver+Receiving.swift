@@ -4,16 +4,20 @@ public import Net
 
 /// Receiving, and what the worker asks about a connection.
 extension EpollDriver {
+    @inline(__always)
     mutating func receive(_ id: SocketID) -> IOEvent? {
-        switch slots[id].takeTurn() {
+        // SAFETY: the entry is not removed before the pointer's last use.
+        guard let slot = unsafe slots.pointer(id) else { return nil }
+        switch unsafe slot.pointee.takeTurn() {
         case .nothing: return nil
         case .other: return receiveMore(id)
         case .plain: break
         }
         var buffer = buffers.take(.message)
-        let result = Socket.receive(slots[id].descriptor.number, into: &buffer, limit: BufferPool.messageBytes)
+        let number = unsafe slot.pointee.descriptor.number
+        let result = Socket.receive(number, into: &buffer, limit: BufferPool.messageBytes)
         if case .bytes(let count) = result, count < BufferPool.messageBytes {
-            slots[id].noteDrained(turn: turn)
+            unsafe slot.pointee.noteDrained(turn: turn)
             return .data(id, buffer)
         }
         return finishReceive(id, buffer, had: 0, room: BufferPool.messageBytes, result)

@@ -7,15 +7,12 @@ extension EpollDriver {
 
     @usableFromInline
     package mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool) {
-        guard slots.contains(socket), !slots[socket].flags.contains(.broken), !buffer.isEmpty else {
-            buffers.give(buffer)
-            return
-        }
-        if more || slots[socket].queuedBytes > 0 || slots[socket].flags.contains(.connecting) {
+        // SAFETY: the entry is not removed before the pointer's last use.
+        guard let slot = unsafe slots.pointer(socket), !buffer.isEmpty, unsafe slot.pointee.maySend, !more else {
             sendLater(socket, buffer, more: more)
             return
         }
-        switch Socket.send(slots[socket].descriptor.number, buffer) {
+        switch Socket.send(unsafe slot.pointee.descriptor.number, buffer) {
         case .bytes(let count) where count == buffer.count:
             buffers.give(buffer)
         case .bytes(let count):
@@ -31,12 +28,12 @@ extension EpollDriver {
 
     @usableFromInline
     package mutating func send(_ socket: SocketID, copyOf buffer: borrowing Buffer) {
-        guard slots.contains(socket), !slots[socket].flags.contains(.broken), !buffer.isEmpty else { return }
-        guard !slots[socket].flags.contains(.connecting), slots[socket].queuedBytes == 0 else {
-            send(socket, copy(buffer, from: 0), more: false)
+        // SAFETY: the entry is not removed before the pointer's last use.
+        guard let slot = unsafe slots.pointer(socket), !buffer.isEmpty, unsafe slot.pointee.maySend else {
+            sendLater(socket, copy(buffer, from: 0), more: false)
             return
         }
-        switch Socket.send(slots[socket].descriptor.number, buffer) {
+        switch Socket.send(unsafe slot.pointee.descriptor.number, buffer) {
         case .bytes(let count) where count == buffer.count:
             break
         case .bytes(let count):
@@ -48,17 +45,22 @@ extension EpollDriver {
         }
     }
 
+    /// Any send but one that may go to the kernel at once.
+    @inline(never)
+    private mutating func sendLater(_ id: SocketID, _ buffer: consuming Buffer, more: Bool) {
+        guard slots.contains(id), !slots[id].flags.contains(.broken), !buffer.isEmpty else {
+            buffers.give(buffer)
+            return
+        }
+        let wasWaiting = slots[id].flags.contains(.blocked)
+        append(id, buffer, isBlocked: wasWaiting)
+        if !more, !wasWaiting, !slots[id].flags.contains(.connecting) { sendQueued(id) }
+    }
+
     private mutating func copy(_ buffer: borrowing Buffer, from offset: Int) -> Buffer {
         var rest = buffers.take(atLeast: buffer.count &- offset)
         rest.append(buffer, offset..<buffer.count)
         return rest
-    }
-
-    @inline(never)
-    mutating func sendLater(_ id: SocketID, _ buffer: consuming Buffer, more: Bool) {
-        let wasWaiting = slots[id].flags.contains(.blocked)
-        append(id, buffer, isBlocked: wasWaiting)
-        if !more, !wasWaiting, !slots[id].flags.contains(.connecting) { sendQueued(id) }
     }
 
     @usableFromInline

@@ -1,5 +1,5 @@
 public import Containers
-package import Linux
+public import Linux
 import Net
 
 /// The default driver: epoll, edge-triggered, every connection registered once.
@@ -36,7 +36,7 @@ package struct EpollDriver: IODriver, ~Copyable {
     @usableFromInline package var buffers = BufferPool()
 
     @usableFromInline var wallClock: WallClock
-    var epoll: Epoll
+    @usableFromInline var epoll: Epoll
     let wake: Wakeup
     @usableFromInline var slots: Slab<SocketSlot>
     var outputs: Slab<OutputNode>
@@ -47,13 +47,13 @@ package struct EpollDriver: IODriver, ~Copyable {
     /// Connections that may be read now.
     @usableFromInline var ready = RingQueue<UInt64>(capacity: 256)
     /// How many of `ready` belong to this turn.
-    var readyThisTurn = 0
-    var broken = RingQueue<UInt64>()
+    @usableFromInline var readyThisTurn = 0
+    @usableFromInline var broken = RingQueue<UInt64>()
     /// Connections whose connect finished at once.
-    var connectedAtOnce = RingQueue<UInt64>()
+    @usableFromInline var connectedAtOnce = RingQueue<UInt64>()
     /// Events of the last wait from here on are still to be handled. Behind the last one in nearly every turn: what only makes
     /// connections readable, the wait itself has noted.
-    var eventIndex = 0
+    @usableFromInline var eventIndex = 0
     var acceptsLeft = 0
     @usableFromInline var turn: UInt32 = 0
     /// Times that accepting was paused since the start. For logs.
@@ -101,6 +101,7 @@ package struct EpollDriver: IODriver, ~Copyable {
 
     /// Marks every connection that this wait found readable, before the first event is handled: `isQuiet` then knows all
     /// that the wait saw, whatever the order of the events. Most events are dealt with by that.
+    @inline(__always)
     private mutating func noteReadiness() {
         let count = epoll.count
         eventIndex = count
@@ -108,8 +109,9 @@ package struct EpollDriver: IODriver, ~Copyable {
         while index < count {
             let (data, readiness) = epoll.event(index)
             let id = SocketID(rawValue: data)
-            if slots.contains(id) {
-                let note = slots[id].note(readiness)
+            // SAFETY: the entry is not removed before the pointer's last use.
+            if let slot = unsafe slots.pointer(id) {
+                let note = unsafe slot.pointee.note(readiness)
                 if note.isNewlyReady { ready.append(data) }
                 if note.isOdd { eventIndex = min(eventIndex, index) }
             } else {
@@ -119,14 +121,24 @@ package struct EpollDriver: IODriver, ~Copyable {
         }
     }
 
-    @usableFromInline
+    @inlinable
     package mutating func next() -> IOEvent? {
+        isTurnOver ? nil : nextPresent()
+    }
+
+    /// Nothing is left to handle, or to look at.
+    @inlinable
+    var isTurnOver: Bool {
+        readyThisTurn <= 0 && eventIndex >= epoll.count && broken.count | connectedAtOnce.count == 0
+    }
+
+    @usableFromInline
+    @inline(never)
+    mutating func nextPresent() -> IOEvent? {
         if eventIndex < epoll.count || broken.count | connectedAtOnce.count != 0, let event = nextOdd() { return event }
         while readyThisTurn > 0, let raw = ready.popFirst() {
             readyThisTurn &-= 1
-            let id = SocketID(rawValue: raw)
-            guard slots.contains(id) else { continue }
-            if let event = receive(id) { return event }
+            if let event = receive(SocketID(rawValue: raw)) { return event }
         }
         return nil
     }

@@ -80,6 +80,12 @@ struct SocketSlot: ~Copyable {
         case other
     }
 
+    /// Nothing stands in the way of a send, and nothing before it.
+    @inline(__always)
+    var maySend: Bool {
+        queuedBytes == 0 && !flags.hasAny([.broken, .connecting])
+    }
+
     /// A receive that did not fill its buffer: the socket is drained.
     @inline(__always)
     mutating func noteDrained(turn: UInt32) {

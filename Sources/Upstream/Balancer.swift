@@ -55,6 +55,25 @@ package struct Balancer: ~Copyable, Sendable {
     package mutating func pick(
         _ upstream: UpstreamState, now: Instant, random: inout RandomSource, key: UInt64, tried: TriedEndpoints
     ) -> Int? {
+        nextFree(upstream, tried) ?? pickAmong(upstream, now: now, random: &random, key: key, tried: tried)
+    }
+
+    /// The turn of an endpoint with which all is well: one load of what the workers share.
+    @inline(__always)
+    private mutating func nextFree(_ upstream: UpstreamState, _ tried: TriedEndpoints) -> Int? {
+        guard kind == .roundRobin, upstream.hasEqualWeights else { return nil }
+        let index = cursor < upstream.endpoints.count ? cursor : 0
+        guard index < upstream.endpoints.count, !upstream.backups.contains(index), !tried.contains(index),
+            upstream.endpoints[index].isFree
+        else { return nil }
+        cursor = index &+ 1
+        return index
+    }
+
+    @inline(never)
+    private mutating func pickAmong(
+        _ upstream: UpstreamState, now: Instant, random: inout RandomSource, key: UInt64, tried: TriedEndpoints
+    ) -> Int? {
         var excluded = tried
         while let index = choose(upstream, now: now, random: &random, key: key, excluded) {
             if upstream.endpoints[index].isFree || upstream.endpoints[index].claim(now: now) { return index }
