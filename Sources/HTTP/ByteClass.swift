@@ -33,36 +33,6 @@ package enum ByteClass {
     @inline(__always)
     package static func isHost(_ byte: UInt8) -> Bool { table[Int(byte)] & host != 0 }
 
-    /// Offset of the first byte that is no `isPlainTarget`; the count when all are.
-    package static func plainTargetEnd(_ bytes: Span<UInt8>) -> Int { end(bytes, of: plainTarget) }
-
-    /// Offset of the first byte that is no `isHost`; the count when all are.
-    package static func plainHostEnd(_ bytes: Span<UInt8>) -> Int { end(bytes, of: host) }
-
-    /// Looks at eight bytes at once: their classes are and-ed. What is left over is looked at together with the bytes
-    /// before it; only where a byte is of another class are single bytes searched.
-    @inline(__always)
-    private static func end(_ bytes: Span<UInt8>, of byteClass: UInt8) -> Int {
-        var rest = bytes
-        if rest.count >= 8 {
-            while rest.count >= 8 {
-                if common(rest) & byteClass == 0 { break }
-                rest = rest.extracting(droppingFirst: 8)
-            }
-            if rest.count < 8 && common(bytes.extracting(last: 8)) & byteClass != 0 { return bytes.count }
-        }
-        var offset = 0
-        while offset < rest.count && table[Int(rest[offset])] & byteClass != 0 { offset &+= 1 }
-        return bytes.count &- rest.count &+ offset
-    }
-
-    /// The classes that the first eight bytes have in common; there must be eight.
-    @inline(__always)
-    private static func common(_ bytes: Span<UInt8>) -> UInt8 {
-        table[Int(bytes[0])] & table[Int(bytes[1])] & table[Int(bytes[2])] & table[Int(bytes[3])]
-            & table[Int(bytes[4])] & table[Int(bytes[5])] & table[Int(bytes[6])] & table[Int(bytes[7])]
-    }
-
     /// Value of a hexadecimal digit, nil for another byte.
     @inlinable
     @inline(__always)
@@ -92,7 +62,12 @@ package enum ByteClass {
     /// Whether two runs of bytes are equal.
     package static func equals(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
         guard left.count == right.count else { return false }
-        for index in 0..<left.count where left[index] != right[index] { return false }
+        if ByteScan.firstBytes(left) != ByteScan.firstBytes(right) { return false }
+        var at = left.count &- 8
+        while at > 0 {
+            if ByteScan.word(left, at: at) != ByteScan.word(right, at: at) { return false }
+            at &-= 8
+        }
         return true
     }
 

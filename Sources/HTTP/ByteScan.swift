@@ -21,6 +21,26 @@ package enum ByteScan {
         return offset <= bytes.count &- 8 ? load(bytes, offset) : lastWord(bytes, offset)
     }
 
+    /// The same, but zero when the eight bytes are not all there: for a hot path that makes no calls and has another way
+    /// for the end of what was received.
+    @inlinable
+    @inline(__always)
+    package static func wholeWord(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
+        let offset = Int(UInt32(truncatingIfNeeded: offset))
+        return offset <= bytes.count &- 8 ? load(bytes, offset) : 0
+    }
+
+    /// As `word`, without a call for the end of what was received: of fewer than eight bytes in all it finds none.
+    @inlinable
+    @inline(__always)
+    static func window(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
+        let offset = Int(UInt32(truncatingIfNeeded: offset))
+        let last = bytes.count &- 8
+        if offset <= last { return load(bytes, offset) }
+        guard last >= 0, offset < bytes.count else { return 0 }
+        return load(bytes, last) &>> UInt64(truncatingIfNeeded: 8 &* (offset &- last))
+    }
+
     /// Two bytes from `offset` on, the first in the low half; 0 when they are not both there.
     @inlinable
     @inline(__always)
@@ -76,6 +96,8 @@ package enum ByteScan {
 
     /// Offset of the first byte from `start` on that a field value must not have (RFC 9110 section 5.5): a control
     /// character other than HTAB. The count when there is none.
+    @usableFromInline
+    @inline(never)
     package static func fieldValueEnd(_ bytes: Span<UInt8>, from start: Int = 0) -> Int {
         var at = start
         while at < bytes.count {
@@ -93,25 +115,35 @@ package enum ByteScan {
         return min(at, bytes.count)
     }
 
-    /// Where the CRLF of a value that begins at `start` stands, if the value has no control characters at all, and
-    /// no white space at its ends; nil also for an empty value.
+    /// Whether `: ` and a byte above SP stand at `offset`.
+    @inlinable
+    @inline(__always)
+    package static func isUsualSeparator(_ bytes: Span<UInt8>, at offset: Int) -> Bool {
+        let at = Int(UInt32(truncatingIfNeeded: offset))
+        guard at <= bytes.count &- 3 else { return false }
+        return UInt16(bytes[at]) | UInt16(bytes[at &+ 1]) << 8 == 0x203A && bytes[at &+ 2] > 0x20
+    }
+
+    /// Where the CRLF of a value that begins at `start` stands; nil when none does, or white space before it.
     @inlinable
     @inline(__always)
     package static func usualValueEnd(_ bytes: Span<UInt8>, from start: Int) -> Int? {
-        var word = word(bytes, at: start)
-        if UInt8(truncatingIfNeeded: word) <= 0x20 { return nil }
         var at = start
-        var marks = belowOrDEL(word, 0x20)
-        while marks == 0 {
+        var marks: UInt64
+        while true {
+            let word = window(bytes, at: at)
+            // Control characters and DEL, the zeros at the end too, and bytes from 0x80 on: two operations less per word
+            // than asking exactly, for the price of a call where there are such bytes.
+            marks = ((word &- lows &* 0x20) | (word &+ lows)) & highs
+            if marks != 0 { break }
             at &+= 8
-            word = Self.word(bytes, at: at)
-            // Zeros behind the end are control characters.
-            marks = belowOrDEL(word, 0x20)
         }
-        let end = Int(UInt32(truncatingIfNeeded: at &+ marks.trailingZeroBitCount &>> 3))
-        guard end <= bytes.count &- 2, bytes[end] == 0x0D, bytes[end &+ 1] == 0x0A, end > 0, bytes[end &- 1] > 0x20
-        else { return nil }
-        return end
+        var end = at &+ marks.trailingZeroBitCount &>> 3
+        if pair(bytes, at: end) != 0x0A0D {
+            end = fieldValueEnd(bytes, from: end)
+            if pair(bytes, at: end) != 0x0A0D { return nil }
+        }
+        return bytes[end &- 1] > 0x20 ? end : nil
     }
 
     /// A control character other than HTAB.
@@ -134,46 +166,112 @@ package enum ByteScan {
         return bytes.count
     }
 
-    /// Offset of the first colon from `start` on, where `first` was loaded; nil when none is near.
+    /// Marks the bytes of `word` that are neither letters nor 0x26 to 0x3B (digits, `/`, `.`, `-`, `&` and others): such
+    /// as have to be looked at in a request target. Each mark is right.
     @inlinable
     @inline(__always)
-    package static func colon(_ bytes: Span<UInt8>, from start: Int, _ first: UInt64) -> Int? {
-        var at = start
-        var marks = equal(first, 0x3A) & highs
-        while marks == 0 {
-            at &+= 8
-            if at &- start > 56 { return nil }
-            marks = equal(word(bytes, at: at), 0x3A) & highs
-        }
-        return at &+ marks.trailingZeroBitCount &>> 3
+    package static func unusualInTarget(_ word: UInt64) -> UInt64 {
+        let low = word & ~highs
+        let others = (low &+ lows &* (0x80 - 0x26)) & ~(low &+ lows &* (0x80 - 0x3C))
+        return ~(letters(low) | others) & highs | word & highs
+    }
+
+    /// Marks the letters among bytes below 0x80; other bits are of no meaning.
+    @inlinable
+    @inline(__always)
+    static func letters(_ low: UInt64) -> UInt64 {
+        let folded = low | lows &* 0x20
+        return (folded &+ lows &* (0x80 - 0x61)) & ~(folded &+ lows &* (0x80 - 0x7B))
+    }
+
+    /// Marks colons and nearly all bytes from 0x80 on; only the first mark is right for certain.
+    @inlinable
+    @inline(__always)
+    package static func colons(_ word: UInt64) -> UInt64 { ((word ^ lows &* 0x3A) &- lows) & highs }
+
+    /// Eight bytes that end before `end`; 0 when they are not all there.
+    @inlinable
+    @inline(__always)
+    static func word(_ bytes: Span<UInt8>, before end: Int) -> UInt64 {
+        wholeWord(bytes, at: end &- 8)
     }
 
     /// Whether the bytes of a name, of which `first` was loaded, are letters and `-` alone: a token for certain.
     package static func isPlainName(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ first: UInt64) -> Bool {
         let count = end &- start
         if count < 8 {
-            let unused = UInt64(truncatingIfNeeded: 8 &* count)
-            return areLettersOrHyphens((first & ((1 &<< unused) &- 1)) | (lows &* 0x2D) &<< unused)
+            let unused = UInt64(truncatingIfNeeded: 64 &- 8 &* count)
+            return areLettersOrHyphens(first &<< unused | (lows &* 0x2D) & ~(~0 &<< unused))
         }
-        var at = end &- 8
-        while at > start {
-            if !areLettersOrHyphens(word(bytes, at: at)) { return false }
+        var at = end
+        while at &- start > 8 {
+            if !areLettersOrHyphens(word(bytes, before: at)) { return false }
             at &-= 8
         }
         return areLettersOrHyphens(first)
     }
 
+    /// Offset of the first byte from `start` on that is no letter, digit, `-` or `.`, or one of the last seven.
+    @inline(__always)
+    static func plainHostEnd(_ bytes: Span<UInt8>, from start: Int) -> Int {
+        var at = start
+        while true {
+            let marks = unusualInHost(wholeWord(bytes, at: at))
+            if marks != 0 { return at &+ marks.trailingZeroBitCount &>> 3 }
+            at &+= 8
+        }
+    }
+
+    /// Marks the bytes that are no letter, digit, `-` or `.`. Each mark is right.
+    @inline(__always)
+    static func unusualInHost(_ word: UInt64) -> UInt64 {
+        let low = word & ~highs
+        let others = (low &+ lows &* (0x80 - 0x2D)) & ~(low &+ lows &* (0x80 - 0x3A))
+        let slash = (low ^ lows &* 0x2F) &+ lows &* 0x7F
+        return ~(letters(low) | others & slash) & highs | word & highs
+    }
+
+    /// The number that the lowest `count` (1 to 8) bytes of a word are the decimal digits of; nil when one is no digit.
+    @inline(__always)
+    package static func decimal(_ word: UInt64, count: Int) -> Int? {
+        // As if zeros stood before the digits.
+        let shift = UInt64(truncatingIfNeeded: 64 &- 8 &* count)
+        let values = (word ^ lows &* 0x30) &<< shift
+        if (values | (values &+ lows &* 0x76)) & highs != 0 { return nil }
+        let pairs = values &* 10 &+ values &>> 8
+        let even = (pairs & 0x00FF_0000_00FF) &* (100 &+ 1_000_000 &<< 32)
+        let odd = (pairs &>> 16 & 0x00FF_0000_00FF) &* (1 &+ 10_000 &<< 32)
+        return Int(truncatingIfNeeded: (even &+ odd) &>> 32)
+    }
+
     /// Whether no byte is a control character, SP or DEL: the last check before bytes are written into a request
     /// line or a Host field.
     package static func isVisible(_ bytes: Span<UInt8>) -> Bool {
-        if belowOrDEL(firstBytes(bytes), 0x21) != 0 { return isEachVisible(bytes) }
-        var at = bytes.count &- 8
-        while at > 0 {
-            if belowOrDEL(word(bytes, at: at), 0x21) != 0 { return isEachVisible(bytes) }
-            at &-= 8
+        var marks = belowOrDEL(firstBytes(bytes), 0x21)
+        var end = bytes.count
+        while end > 8 {
+            marks |= belowOrDEL(word(bytes, before: end), 0x21)
+            end &-= 8
         }
-        return true
+        return marks == 0 || isEachVisible(bytes)
     }
+
+    /// Whether all bytes, at least one, are letters or 0x26 to 0x3B without the dot: no path of such bytes has anything to
+    /// decode, to remove or to refuse. False says nothing.
+    static func isPlainPath(_ bytes: Span<UInt8>) -> Bool {
+        var marks = unusualInTarget(firstBytes(bytes)) | dots(firstBytes(bytes))
+        var end = bytes.count
+        while end > 8 {
+            let word = word(bytes, before: end)
+            marks |= unusualInTarget(word) | dots(word)
+            end &-= 8
+        }
+        return marks == 0
+    }
+
+    /// Marks dots; marks above the first one may be wrong.
+    @inline(__always)
+    private static func dots(_ word: UInt64) -> UInt64 { equal(word, 0x2E) & highs }
 
     @inline(never)
     private static func isEachVisible(_ bytes: Span<UInt8>) -> Bool {
@@ -226,10 +324,8 @@ package enum ByteScan {
     /// Whether all eight bytes are letters or `-`: names of other characters are rare.
     @inline(__always)
     private static func areLettersOrHyphens(_ word: UInt64) -> Bool {
-        let folded = (word | lows &* 0x20) & ~highs
-        let letters = (folded &+ lows &* 0x1F) & ~(folded &+ lows &* 0x05)
-        let others = ((word ^ lows &* 0x2D) & ~highs) &+ lows &* 0x7F
-        return (word | (~letters & others)) & highs == 0
+        let others = (word ^ lows &* 0x2D) &+ lows &* 0x7F
+        return (~letters(word) & others | word) & highs == 0
     }
 
     /// Whether a run of bytes is a token (RFC 9110 section 5.6.2).

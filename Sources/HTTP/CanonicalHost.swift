@@ -80,10 +80,10 @@ package enum CanonicalHost {
         }
         guard previous == 0 else { return nil }
         if index == count { return index }
-        // Four digits cannot be too large a number.
         let digits = count &- index &- 1
-        guard authority[index] == 0x3A, digits >= 1, digits <= 4, authority[index &+ 1] != 0x30 else { return nil }
-        for at in (index &+ 1)..<count where !ByteClass.isDigit(authority[at]) { return nil }
+        guard authority[index] == 0x3A, digits >= 1, digits <= 5, authority[index &+ 1] != 0x30 else { return nil }
+        let port = ByteScan.decimal(ByteScan.word(authority, at: index &+ 1), count: digits)
+        guard let port, port <= 65_535 else { return nil }
         return index
     }
 }

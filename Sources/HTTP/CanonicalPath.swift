@@ -61,6 +61,7 @@ package enum CanonicalPath {
     /// Whether a path has nothing that could change or be refused. False for some canonical paths (those with escapes or
     /// with segments like `.x`).
     private static func isCanonical(_ raw: Span<UInt8>, rules: Rules) -> Bool {
+        if !rules.mergesSlashes && ByteScan.isPlainPath(raw) { return true }
         let count = raw.count
         var index = 0
         var isBehindSlash = false

@@ -12,11 +12,11 @@ package struct FieldLine: Sendable {
     @usableFromInline package var isNormal: Bool
 
     @inlinable
-    package init(name: ByteRange, value: ByteRange, known: KnownField) {
+    package init(name: ByteRange, value: ByteRange, known: KnownField, isNormal: Bool = false) {
         self.name = name
         self.value = value
         self.known = known
         isRemoved = false
-        isNormal = false
+        self.isNormal = isNormal
     }
 }

@@ -5,7 +5,25 @@
 extension KnownField {
     /// The field with this name in any case; `other` for every other run of bytes.
     package static func recognise(_ name: Span<UInt8>) -> KnownField {
-        name.count > 0 ? recognise(name, from: 0, count: name.count, ByteScan.word(name, at: 0)) : .other
+        let first = ByteScan.word(name, at: 0)
+        if name.count >= 8 { return recognise(name, from: 0, to: name.count, first) }
+        return recognise(ended: first | 0x3A &<< UInt64(truncatingIfNeeded: 8 &* name.count))
+    }
+
+    /// The field whose name and the colon behind it, eight bytes at most, make up a word; what is left of it is zero.
+    package static func recognise(ended word: UInt64) -> KnownField { short(folded(word)) }
+
+    /// The field whose name, of eight bytes or more, stands at a place; `word` has the first eight.
+    package static func recognise(
+        _ bytes: Span<UInt8>, from start: Int, to end: Int, _ word: UInt64
+    ) -> KnownField {
+        let first = folded(word)
+        let count = end &- start
+        if count == 8 { return first == 0x6E6F_6974_6163_6F6C ? .location : .other }
+        let last = folded(ByteScan.word(bytes, before: end))
+        if count > 16 { return long(count, first, last, bytes, start) }
+        let field = medium(count, first, last)
+        return field == .other ? family(first, count, bytes, start) : field
     }
 
     /// Whether one name alone is recognised as this field, so that it surely is a token.
@@ -18,20 +36,6 @@ extension KnownField {
         }
     }
 
-    /// The same for `count` bytes from `start` on, at least one; `word` was loaded there.
-    package static func recognise(_ bytes: Span<UInt8>, from start: Int, count: Int, _ word: UInt64) -> KnownField {
-        let first = folded(word)
-        if count < 8 {
-            let end = UInt64(truncatingIfNeeded: 8 &* count)
-            return short(first & ((1 &<< end) &- 1) | 0x3A &<< end)
-        }
-        if count == 8 { return short(first) }
-        let last = folded(ByteScan.word(bytes, at: start &+ count &- 8))
-        let field = count <= 16 ? medium(count, first, last) : long(count, first, last, bytes, start)
-        // Families begin with `x-`.
-        return field == .other && first & 0xFFFF == 0x2D78 ? family(first, count, bytes, start) : field
-    }
-
     /// Letters in lower case. Some other bytes above 0x3F change too, into such as no name has; control characters
     /// stay what they are, which setting bit 5 everywhere would turn into `-` and digits.
     @inline(__always)
@@ -39,7 +43,7 @@ extension KnownField {
         word | (word & 0x4040_4040_4040_4040) &>> 1
     }
 
-    /// Names of up to eight bytes, shorter ones with a colon behind: so that no NUL can stand for the end of a name.
+    /// Names of up to seven bytes with the colon behind, so that no NUL can stand for the end of a name.
     private static func short(_ word: UInt64) -> KnownField {
         switch word {
         case 0x3A_6574: .te
@@ -56,7 +60,6 @@ extension KnownField {
         case 0x3A72_6572_6566_6572: .referer
         case 0x3A72_656C_6961_7274: .trailer
         case 0x3A65_6461_7267_7075: .upgrade
-        case 0x6E6F_6974_6163_6F6C: .location
         default: .other
         }
     }
@@ -108,7 +111,7 @@ extension KnownField {
     private static func long(
         _ count: Int, _ first: UInt64, _ last: UInt64, _ bytes: Span<UInt8>, _ start: Int
     ) -> KnownField {
-        let second = folded(ByteScan.word(bytes, at: start &+ 8))
+        let second = folded(ByteScan.word(bytes, before: start &+ 16))
         switch count {
         case 17:
             if first == 0x7362_6577_2D63_6573 && second == 0x656B_2D74_656B_636F && last == 0x7965_6B2D_7465_6B63 {
@@ -152,24 +155,24 @@ extension KnownField {
             }
         case 29:
             if first == 0x632D_7373_6563_6361 && second == 0x722D_6C6F_7274_6E6F && last == 0x646F_6874_656D_2D74 {
-                let third = folded(ByteScan.word(bytes, at: start &+ 16))
+                let third = folded(ByteScan.word(bytes, before: start &+ 24))
                 if third == 0x6D2D_7473_6575_7165 { return .accessControlRequestMethod }
             }
         case 30:
             if first == 0x632D_7373_6563_6361 && second == 0x722D_6C6F_7274_6E6F && last == 0x7372_6564_6165_682D {
-                let third = folded(ByteScan.word(bytes, at: start &+ 16))
+                let third = folded(ByteScan.word(bytes, before: start &+ 24))
                 if third == 0x682D_7473_6575_7165 { return .accessControlRequestHeaders }
             }
         default: break
         }
-        return .other
+        return family(first, count, bytes, start)
     }
 
     /// Families of names: `x-forwarded-…` and `x-envoy-…`.
     private static func family(_ first: UInt64, _ count: Int, _ bytes: Span<UInt8>, _ start: Int) -> KnownField {
         if first == 0x2D79_6F76_6E65_2D78 { return .xEnvoy }
         guard first == 0x7261_7772_6F66_2D78, count > 12 else { return .other }
-        let next = folded(ByteScan.word(bytes, at: start &+ 4))
+        let next = folded(ByteScan.word(bytes, before: start &+ 12))
         return next == 0x2D64_6564_7261_7772 ? .xForwardedOther : .other
     }
 }

@@ -14,7 +14,7 @@ struct ConnectionOptions {
     private var known: Known = []
     private var elementCount = 0
     /// Whether an option is the name of a field that has to go.
-    private var namesFields = false
+    private(set) var namesFields = false
 
     func contains(_ option: Known) -> Bool { known.contains(option) }
 
@@ -57,8 +57,8 @@ struct ConnectionOptions {
     }
 
     /// Marks every line that a Connection line names.
+    @inline(never)
     func removeNamed(_ bytes: Span<UInt8>, _ fields: inout FixedArray<FieldLine>) {
-        if !namesFields { return }
         for index in 0..<fields.count where fields[index].known == .connection {
             let value = bytes.extracting(fields[index].value.range)
             var elements = ListElements()

@@ -1,7 +1,17 @@
+import HTTP
+
 /// The value of a Content-Length field (RFC 9110 section 8.6).
 package enum ContentLength {
     /// Digits that a value may have, leading zeros too.
     static let digits = 19
+
+    /// The number that stands at a place, as below.
+    static func parse(_ bytes: Span<UInt8>, _ range: ByteRange) -> Int? {
+        let count = Int(range.count)
+        // Nearly all have one to eight digits.
+        if count > 0 && count <= 8 { return ByteScan.decimal(ByteScan.word(bytes, at: range.lower), count: count) }
+        return parse(bytes.extracting(range.range))
+    }
 
     /// The number: 1 to 19 ASCII digits and nothing else, at most 2^63 - 1. Nil for everything else.
     package static func parse(_ value: Span<UInt8>) -> Int? {

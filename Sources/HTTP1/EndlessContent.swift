@@ -15,9 +15,19 @@ enum EndlessContent {
         0x6F, 0x6E,
     ]
 
-    /// Whether a Content-Type is text/event-stream, application/grpc (with any suffix),
+    /// Whether the Content-Type at a place is text/event-stream, application/grpc (with any suffix),
     /// multipart/x-mixed-replace or application/x-ndjson.
-    static func isEndless(_ value: Span<UInt8>) -> Bool {
+    static func isEndless(_ bytes: Span<UInt8>, _ range: ByteRange) -> Bool {
+        // The second eight bytes tell nearly all others from these.
+        switch ByteScan.word(bytes, at: range.lower &+ 8) | 0x2020_2020_2020_2020 {
+        case 0x6165_7274_732D_746E, 0x6370_7267_2F6E_6F69, 0x6578_696D_2D78_2F74, 0x646E_2D78_2F6E_6F69:
+            return isEndless(bytes.extracting(range.range))
+        default: return false
+        }
+    }
+
+    @inline(never)
+    private static func isEndless(_ value: Span<UInt8>) -> Bool {
         var end = 0
         while end < value.count && value[end] != 0x3B && value[end] != 0x20 && value[end] != 0x09 { end &+= 1 }
         let type = value.extracting(first: end)

@@ -16,8 +16,8 @@ enum FieldLineScanner {
         case tooLong
     }
 
-    /// A line as nearly every one is, and where the next one begins.
-    struct UsualLine {
+    /// A line and where the next one begins.
+    struct Found {
         let line: FieldLine
         let end: Int
     }
@@ -25,20 +25,33 @@ enum FieldLineScanner {
     /// The line at `start` if it is whole and at most `limit` bytes long, stands as it would be written
     /// (`Name: value CRLF`), has no HTAB and nothing unusual in its name. Nil says nothing: `scan` has the verdict.
     @inline(__always)
-    static func usualLine(_ bytes: Span<UInt8>, at start: Int, limit: Int) -> UsualLine? {
-        let first = ByteScan.word(bytes, at: start)
-        guard let colon = ByteScan.colon(bytes, from: start, first), colon > start,
-            ByteScan.pair(bytes, at: colon) == 0x203A
-        else { return nil }
-        let known = KnownField.recognise(bytes, from: start, count: colon &- start, first)
+    static func usualLine(_ bytes: Span<UInt8>, at start: Int, limit: Int) -> Found? {
+        let first = ByteScan.wholeWord(bytes, at: start)
+        var marks = ByteScan.colons(first)
+        var colon = start
+        let known: KnownField
+        if marks != 0 {
+            // The bytes up to and with the colon.
+            known = KnownField.recognise(ended: first & (marks ^ (marks &- 1)))
+            colon &+= marks.trailingZeroBitCount &>> 3
+        } else {
+            repeat {
+                colon &+= 8
+                if colon &- start > 56 { return nil }
+                marks = ByteScan.colons(ByteScan.wholeWord(bytes, at: colon))
+            } while marks == 0
+            colon &+= marks.trailingZeroBitCount &>> 3
+            known = KnownField.recognise(bytes, from: start, to: colon, first)
+        }
+        guard ByteScan.isUsualSeparator(bytes, at: colon) else { return nil }
         if !known.hasOneName && !ByteScan.isPlainName(bytes, start, colon, first) { return nil }
         let value = colon &+ 2
         guard let end = ByteScan.usualValueEnd(bytes, from: value), end &- start <= limit else { return nil }
-        var line = FieldLine(
-            name: ByteRange(start: start, count: colon &- start), value: ByteRange(start: value, count: end &- value),
-            known: known)
-        line.isNormal = true
-        return UsualLine(line: line, end: end &+ 2)
+        return Found(
+            line: FieldLine(
+                name: ByteRange(start: start, count: colon &- start),
+                value: ByteRange(start: value, count: end &- value), known: known, isNormal: true),
+            end: end &+ 2)
     }
 
     /// Scans the line at `cursor`, which must not be negative; a line longer than `limit` bytes is too long.

@@ -6,36 +6,42 @@ enum HeadWriter {
     /// Room for what is written besides the lines of the parsed head and the given bytes.
     static let fixedBytes = 256
 
-    /// Appends the lines that are not removed, in their order, as `Name: value CRLF`.
+    /// Appends the lines that are not removed, in their order, as `Name: value CRLF`, behind the first `prefix` bytes of
+    /// the head.
     ///
     /// Lines that already stand like that, one directly behind the other, are copied in one go: the bytes are those
     /// that writing each anew would give. There must be tailroom for `bytesNeeded`.
     static func appendFields(
-        _ fields: borrowing FixedArray<FieldLine>, of bytes: Span<UInt8>, to buffer: inout Buffer
+        _ fields: borrowing FixedArray<FieldLine>, of bytes: Span<UInt8>, to buffer: inout Buffer,
+        behind prefix: Int = 0
     ) {
         var runStart = 0
-        var runEnd = 0
-        for index in 0..<fields.count {
-            let line = fields[index]
-            if line.isRemoved { continue }
-            if line.isNormal {
-                let start = line.name.lower
-                if start != runEnd {
-                    if runEnd > runStart { buffer.append(bytes.extracting(runStart..<runEnd)) }
-                    runStart = start
-                }
-                runEnd = line.value.upper &+ 2
-            } else {
+        var runEnd = prefix
+        var index = 0
+        while index < fields.count {
+            defer { index &+= 1 }
+            if fields[index].isRemoved { continue }
+            let start = fields[index].name.lower
+            if start != runEnd || !fields[index].isNormal {
                 if runEnd > runStart { buffer.append(bytes.extracting(runStart..<runEnd)) }
-                runStart = 0
-                runEnd = 0
-                buffer.append(bytes.extracting(line.name.range))
-                buffer.append(": ")
-                buffer.append(bytes.extracting(line.value.range))
-                appendLineEnd(to: &buffer)
+                runStart = start
+                if !fields[index].isNormal {
+                    appendLine(fields[index], of: bytes, to: &buffer)
+                    runEnd = start
+                    continue
+                }
             }
+            runEnd = fields[index].value.upper &+ 2
         }
         if runEnd > runStart { buffer.append(bytes.extracting(runStart..<runEnd)) }
+    }
+
+    @inline(never)
+    private static func appendLine(_ line: FieldLine, of bytes: Span<UInt8>, to buffer: inout Buffer) {
+        buffer.append(bytes.extracting(line.name.range))
+        buffer.append(": ")
+        buffer.append(bytes.extracting(line.value.range))
+        appendLineEnd(to: &buffer)
     }
 
     /// Two bytes are cheaper than a copy of two bytes.

@@ -54,8 +54,12 @@ package enum RequestEncoder {
     private static func appendRequestLine(
         to buffer: inout Buffer, _ bytes: Span<UInt8>, _ head: borrowing RequestHead, _ path: Span<UInt8>
     ) {
-        buffer.append(bytes.extracting(head.methodRange.range))
-        buffer.append(0x20)
+        if head.method == .get {
+            buffer.append("GET ")
+        } else {
+            buffer.append(bytes.extracting(head.methodRange.range))
+            buffer.append(0x20)
+        }
         if path.count > 0 {
             buffer.append(path)
         } else {

@@ -1,3 +1,4 @@
+import Containers
 import HTTP
 
 /// What the fields of one request say about framing, connection and upgrade, collected line by line.
@@ -6,7 +7,8 @@ import HTTP
 struct RequestFields {
     private enum Sighting { case none, valid, invalid }
 
-    private var host: ByteRange?
+    /// Of the Host field, which is never empty; empty without one.
+    private var host = ByteRange.empty
     private var contentLength: Int?
     private var hasTransferEncoding = false
     private var codingIsChunked = false
@@ -22,27 +24,35 @@ struct RequestFields {
 
     /// Whether lines with this field have to be noted.
     @inline(__always)
-    static func concern(_ field: KnownField) -> Bool {
-        switch field {
-        case .host, .connection, .contentLength, .transferEncoding, .te, .upgrade, .expect, .trailer, .keepAlive,
+    static func concern(_ field: KnownField) -> Bool { noted.contains(field) }
+
+    private static var noted: KnownFieldSet {
+        [
+            .host, .connection, .contentLength, .transferEncoding, .te, .upgrade, .expect, .trailer, .keepAlive,
             .proxyConnection, .http2Settings, .proxyAuthorization, .proxyAuthenticate, .secWebSocketKey,
-            .secWebSocketVersion:
-            true
-        default: false
-        }
+            .secWebSocketVersion,
+        ]
     }
 
-    /// Takes note of one line and marks it when it must not be forwarded as received.
-    mutating func note(_ line: inout FieldLine, _ bytes: Span<UInt8>, _ minorVersion: UInt8) throws(RequestFailure) {
+    /// Takes note of the last line of `head` and marks it when it must not be forwarded as received.
+    @inline(never)
+    mutating func note(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(RequestFailure) {
+        let last = head.fields.count &- 1
+        let line = head.fields[last]
         switch line.known {
         case .secWebSocketKey, .secWebSocketVersion:
             noteHandshake(line, bytes)
         case .trailer, .keepAlive, .proxyConnection, .http2Settings, .proxyAuthorization, .proxyAuthenticate:
             // RFC 9110 section 7.6.1 and 11.7.2: for the next hop alone, whether Connection names them or not.
-            line.isRemoved = true
+            head.fields[last].isRemoved = true
+        case .host:
+            head.fields[last].isRemoved = true
+            // RFC 9112 section 3.2: exactly one, and valid.
+            if !host.isEmpty || !AuthoritySyntax.isValid(bytes, line.value) { throw RequestFailure(.badRequest) }
+            host = line.value
         default:
-            line.isRemoved = true
-            try noteFraming(line, bytes, minorVersion)
+            head.fields[last].isRemoved = true
+            try noteFraming(line, bytes, head.minorVersion)
         }
     }
 
@@ -51,12 +61,8 @@ struct RequestFields {
     ) throws(RequestFailure) {
         let value = bytes.extracting(line.value.range)
         switch line.known {
-        case .host:
-            // RFC 9112 section 3.2: exactly one, and valid.
-            if host != nil || !AuthoritySyntax.isValid(value) { throw RequestFailure(.badRequest) }
-            host = line.value
         case .contentLength:
-            guard contentLength == nil, !hasTransferEncoding, let length = ContentLength.parse(value) else {
+            guard contentLength == nil, !hasTransferEncoding, let length = ContentLength.parse(bytes, line.value) else {
                 throw RequestFailure(.badRequest)
             }
             contentLength = length
@@ -106,8 +112,8 @@ struct RequestFields {
     }
 
     /// Decides what needs all lines; `head` has the request line and every field line.
-    func finish(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(RequestFailure) {
-        if let host {
+    mutating func finish(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(RequestFailure) {
+        if !host.isEmpty {
             // RFC 9112 section 3.2.2: an absolute target's authority counts and Host is ignored.
             if head.authority.isEmpty { head.authority = host }
         } else if head.minorVersion > 0 {
@@ -119,7 +125,7 @@ struct RequestFields {
         } else if let contentLength {
             head.framing = .length(contentLength)
         }
-        options.removeNamed(bytes, &head.fields)
+        if options.namesFields { options.removeNamed(bytes, &head.fields) }
         // RFC 9112 section 9.3: no persistent connections with HTTP/1.0 clients.
         head.keepAlive = head.minorVersion > 0 && !options.contains(.close)
         guard head.minorVersion > 0 else { return }
@@ -129,12 +135,12 @@ struct RequestFields {
             if !expectIsContinue { throw RequestFailure(.expectationFailed) }
             head.expectsContinue = head.framing == .chunked || contentLength.map { $0 > 0 } ?? false
         }
-        try finishUpgrade(&head)
+        if offersWebSocket { try finishUpgrade(&head) }
     }
 
     /// RFC 6455 section 4.2.1. What is no attempt at a WebSocket stays an ordinary request without Upgrade.
     private func finishUpgrade(_ head: inout RequestHead) throws(RequestFailure) {
-        guard offersWebSocket, options.contains(.upgrade), head.method == .get, head.framing == .none,
+        guard options.contains(.upgrade), head.method == .get, head.framing == .none,
             head.form != .asterisk
         else { return }
         if key != .valid || version != .valid { throw RequestFailure(.upgradeRefused) }

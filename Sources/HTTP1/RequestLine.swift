@@ -7,18 +7,34 @@ enum RequestLine {
     private static var lineFeed: UInt8 { 0x0A }
 
     /// Parses the line at `cursor`. False when more bytes are needed.
+    @inline(__always)
     static func parse(
         _ bytes: Span<UInt8>, _ cursor: inout Int, _ limits: RequestLimits, into head: inout RequestHead
     ) throws(RequestFailure) -> Bool {
-        guard try parseMethod(bytes, &cursor, into: &head) else { return false }
+        let first = ByteScan.wholeWord(bytes, at: cursor)
+        if first & 0xFFFF_FFFF == 0x2054_4547 {
+            // GET; the head was reset to it.
+            head.methodRange = ByteRange(start: cursor, count: 3)
+            cursor &+= 4
+        } else {
+            guard try parseMethod(bytes, &cursor, into: &head) else { return false }
+        }
         guard try parseTarget(bytes, &cursor, limits.targetBytes, into: &head) else { return false }
-        guard try parseVersion(bytes, &cursor, into: &head) else { return false }
+        if ByteScan.wholeWord(bytes, at: cursor) == HTTPVersion.oneOne
+            && ByteScan.pair(bytes, at: cursor &+ 8) == 0x0A0D
+        {
+            head.minorVersion = 1
+            cursor &+= 10
+        } else {
+            guard try parseVersion(bytes, &cursor, into: &head) else { return false }
+        }
         // RFC 9110 sections 9.3.6 and 9.3.8: tunnels and reflections are not what a gateway is for.
         if head.method == .connect || head.method == .trace { throw RequestFailure(.methodNotSupported) }
         return true
     }
 
     /// Sets `method` and `methodRange` and leaves `cursor` behind the SP.
+    @inline(never)
     private static func parseMethod(
         _ bytes: Span<UInt8>, _ cursor: inout Int, into head: inout RequestHead
     ) throws(RequestFailure) -> Bool {
@@ -42,42 +58,50 @@ enum RequestLine {
     }
 
     /// Sets target, path, query, form and, for an absolute target, the authority; leaves `cursor` behind the SP.
+    @inline(__always)
     private static func parseTarget(
         _ bytes: Span<UInt8>, _ cursor: inout Int, _ limit: Int, into head: inout RequestHead
     ) throws(RequestFailure) -> Bool {
-        let rest = bytes.extracting(droppingFirst: cursor)
-        var end = 0
+        let start = cursor
+        var end = start
         var question = -1
-        while true {
-            end &+= ByteClass.plainTargetEnd(rest.extracting(droppingFirst: end))
-            if end > limit { throw RequestFailure(.uriTooLong) }
-            guard end < rest.count else { return false }
-            let byte = rest[end]
-            if byte == space { break }
-            if byte == 0x3F {
-                if question < 0 { question = end }
-                end &+= 1
-            } else if byte == 0x25 {
-                guard try isEscape(rest, end) else { return false }
-                end &+= 3
-            } else {
-                throw RequestFailure(.badRequest)
+        search: while true {
+            var marks = ByteScan.unusualInTarget(ByteScan.word(bytes, at: end))
+            let next = end &+ 8
+            while marks != 0 {
+                end = next &- 8 &+ marks.trailingZeroBitCount &>> 3
+                if end &- start > limit { throw RequestFailure(.uriTooLong) }
+                guard end < bytes.count else { return false }
+                let byte = bytes[end]
+                if byte == space { break search }
+                if byte == 0x3F {
+                    if question < 0 { question = end }
+                } else if !ByteClass.isPlainTarget(byte) {
+                    guard try isEscape(bytes, end) else { return false }
+                }
+                marks &= marks &- 1
             }
+            end = next
         }
-        head.target = ByteRange(start: cursor, count: end)
-        if question >= 0 { head.query = ByteRange(start: cursor &+ question &+ 1, count: end &- question &- 1) }
-        let pathEnd = question >= 0 ? question : end
-        if end > 0 && rest[0] == 0x2F {
-            head.path = ByteRange(start: cursor, count: pathEnd)
+        head.target = ByteRange(start: start, count: end &- start)
+        var pathEnd = end
+        if question >= 0 {
+            pathEnd = question
+            head.query = ByteRange(start: question &+ 1, count: end &- question &- 1)
+        }
+        if bytes[start] == 0x2F {
+            head.path = ByteRange(start: start, count: pathEnd &- start)
         } else if head.method != .connect {
-            try parseOtherForm(rest.extracting(first: end), cursor, pathEnd, into: &head)
+            try parseOtherForm(bytes, start, end, pathEnd, into: &head)
         }
-        cursor &+= end &+ 1
+        cursor = end &+ 1
         return true
     }
 
-    /// Whether the two bytes behind the `%` at `index` are there; throws when they are no hexadecimal digits.
+    /// Whether an escape is whole; throws when the byte at `index` is no `%` or no hexadecimal digits follow.
+    @inline(never)
     private static func isEscape(_ bytes: Span<UInt8>, _ index: Int) throws(RequestFailure) -> Bool {
+        if bytes[index] != 0x25 { throw RequestFailure(.badRequest) }
         guard index &+ 1 < bytes.count else { return false }
         if !ByteClass.isHexDigit(bytes[index &+ 1]) { throw RequestFailure(.badRequest) }
         guard index &+ 2 < bytes.count else { return false }
@@ -85,11 +109,13 @@ enum RequestLine {
         return true
     }
 
-    /// Absolute form and asterisk form (RFC 9112 sections 3.2.2 and 3.2.4); `start` is the target's offset.
+    /// Absolute form and asterisk form (RFC 9112 sections 3.2.2 and 3.2.4).
     @inline(never)
     private static func parseOtherForm(
-        _ target: Span<UInt8>, _ start: Int, _ pathEnd: Int, into head: inout RequestHead
+        _ bytes: Span<UInt8>, _ start: Int, _ targetEnd: Int, _ queryMark: Int, into head: inout RequestHead
     ) throws(RequestFailure) {
+        let target = bytes.extracting(start..<targetEnd)
+        let pathEnd = queryMark &- start
         if target.count == 1 && target[0] == 0x2A {
             if head.method != .options { throw RequestFailure(.badRequest) }
             head.form = .asterisk
@@ -105,26 +131,20 @@ enum RequestLine {
         }
         var end = authority
         while end < pathEnd && target[end] != 0x2F { end &+= 1 }
-        let bytes = target.extracting(first: end).extracting(droppingFirst: authority)
-        if !AuthoritySyntax.isValid(bytes) { throw RequestFailure(.badRequest) }
+        let range = ByteRange(start: authority, count: end &- authority)
+        if !AuthoritySyntax.isValid(target, range) { throw RequestFailure(.badRequest) }
         head.form = .absolute
-        head.authority = ByteRange(start: start &+ authority, count: bytes.count)
+        head.authority = ByteRange(start: start &+ authority, count: end &- authority)
         head.path = ByteRange(start: start &+ end, count: pathEnd &- end)
         if head.method == .options && end == pathEnd && head.query == nil { head.form = .asterisk }
     }
 
     /// Sets `minorVersion` and leaves `cursor` behind the CRLF.
+    @inline(never)
     private static func parseVersion(
         _ bytes: Span<UInt8>, _ cursor: inout Int, into head: inout RequestHead
     ) throws(RequestFailure) -> Bool {
         let rest = bytes.extracting(droppingFirst: cursor)
-        if rest.count >= 10 && ByteScan.word(rest) == HTTPVersion.oneOne && rest[8] == carriageReturn
-            && rest[9] == lineFeed
-        {
-            head.minorVersion = 1
-            cursor &+= 10
-            return true
-        }
         for index in 0..<min(rest.count, 10) {
             let isExpected =
                 switch index {

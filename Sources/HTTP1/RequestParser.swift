@@ -54,32 +54,37 @@ package struct RequestParser: Sendable {
     ) throws(RequestFailure) -> Bool {
         var at = cursor
         while ByteScan.pair(bytes, at: at) != 0x0A0D {
-            var line: FieldLine
+            if head.fields.count >= limits.fields {
+                // Only a whole line is one too many.
+                if try scan(bytes, at) == nil { return false }
+                throw RequestFailure(.headersTooLarge)
+            }
+            let known: KnownField
             if let usual = FieldLineScanner.usualLine(bytes, at: at, limit: limits.fieldBytes) {
-                line = usual.line
+                head.fields.append(usual.line)
+                known = usual.line.known
                 at = usual.end
             } else {
-                guard let unusual = try scanUnusual(bytes, at) else { return false }
-                line = unusual.line
+                guard let unusual = try scan(bytes, at) else { return false }
+                head.fields.append(unusual.line)
+                known = unusual.line.known
                 at = unusual.end
             }
-            if head.fields.count >= limits.fields { throw RequestFailure(.headersTooLarge) }
-            if RequestFields.concern(line.known) { try fields.note(&line, bytes, head.minorVersion) }
-            head.fields.append(line)
+            if RequestFields.concern(known) { try fields.note(bytes, &head) }
         }
         cursor = at &+ 2
         return true
     }
 
-    /// A line that is not as most are; nil when it is not whole.
+    /// The line at `start`, whatever it is like; nil when it is not whole.
     @inline(never)
-    private func scanUnusual(
+    private func scan(
         _ bytes: Span<UInt8>, _ start: Int
-    ) throws(RequestFailure) -> FieldLineScanner.UsualLine? {
+    ) throws(RequestFailure) -> FieldLineScanner.Found? {
         var line = FieldLine(name: .empty, value: .empty, known: .other)
         var cursor = start
         switch FieldLineScanner.scan(bytes, &cursor, limit: limits.fieldBytes, into: &line) {
-        case .line: return FieldLineScanner.UsualLine(line: line, end: cursor)
+        case .line: return FieldLineScanner.Found(line: line, end: cursor)
         case .end, .incomplete: return nil
         case .invalid: throw RequestFailure(.badRequest)
         case .tooLong: throw RequestFailure(.headersTooLarge)

@@ -30,8 +30,7 @@ package enum ResponseEncoder {
         case .none, .length, .chunked, .untilClose: break
         }
         guard !checksAdditions || HeadWriter.areSafe(additions) else { throw .unsafeBytes }
-        appendStatusLine(to: &buffer, bytes, head)
-        HeadWriter.appendFields(head.fields, of: bytes, to: &buffer)
+        appendLines(to: &buffer, bytes, head)
         if additions.count > 0 { buffer.append(additions) }
         if !head.hasDate && date.count > 0 {
             buffer.append("Date: ")
@@ -58,22 +57,29 @@ package enum ResponseEncoder {
         to buffer: inout Buffer, bytes: Span<UInt8>, head: borrowing ResponseHead
     ) -> Bool {
         if head.byteCount &+ head.fields.count &+ HeadWriter.fixedBytes > buffer.tailroom { return false }
-        appendStatusLine(to: &buffer, bytes, head)
-        HeadWriter.appendFields(head.fields, of: bytes, to: &buffer)
+        appendLines(to: &buffer, bytes, head)
         HeadWriter.appendLineEnd(to: &buffer)
         return true
     }
 
+    /// Status line and fields. The usual status line stands in the head as it is written, before the fields.
+    @inline(__always)
+    private static func appendLines(to buffer: inout Buffer, _ bytes: Span<UInt8>, _ head: borrowing ResponseHead) {
+        if head.status == 200 && StatusLine.isUsual(bytes, at: 0) {
+            HeadWriter.appendFields(head.fields, of: bytes, to: &buffer, behind: StatusLine.usualCount)
+        } else {
+            appendStatusLine(to: &buffer, bytes, head)
+            HeadWriter.appendFields(head.fields, of: bytes, to: &buffer)
+        }
+    }
+
     /// RFC 9112 section 4: the SP before the reason stays when the reason is empty.
+    @inline(never)
     private static func appendStatusLine(to buffer: inout Buffer, _ bytes: Span<UInt8>, _ head: borrowing ResponseHead)
     {
-        if head.status == 200 {
-            buffer.append("HTTP/1.1 200 ")
-        } else {
-            buffer.append("HTTP/1.1 ")
-            buffer.append(decimal: head.status)
-            buffer.append(0x20)
-        }
+        buffer.append("HTTP/1.1 ")
+        buffer.append(decimal: head.status)
+        buffer.append(0x20)
         buffer.append(bytes.extracting(head.reason.range))
         HeadWriter.appendLineEnd(to: &buffer)
     }

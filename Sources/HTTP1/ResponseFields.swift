@@ -1,3 +1,4 @@
+import Containers
 import HTTP
 
 /// What the fields of one response say about framing and connection, collected line by line.
@@ -12,42 +13,43 @@ struct ResponseFields {
 
     /// Whether lines with this field have to be noted.
     @inline(__always)
-    static func concern(_ field: KnownField) -> Bool {
-        switch field {
-        case .contentLength, .transferEncoding, .connection, .keepAlive, .upgrade, .te, .proxyConnection,
-            .http2Settings, .proxyAuthenticate, .proxyAuthorization, .secWebSocketAccept, .date, .contentType:
-            true
-        default: false
-        }
+    static func concern(_ field: KnownField) -> Bool { noted.contains(field) }
+
+    private static var noted: KnownFieldSet {
+        [
+            .contentLength, .transferEncoding, .connection, .keepAlive, .upgrade, .te, .proxyConnection,
+            .http2Settings, .proxyAuthenticate, .proxyAuthorization, .secWebSocketAccept, .date, .contentType,
+        ]
     }
 
-    /// Takes note of one line and marks it when it must not be forwarded as received.
-    mutating func note(
-        _ line: inout FieldLine, _ bytes: Span<UInt8>, _ head: inout ResponseHead
-    ) throws(ResponseFailure) {
+    /// Takes note of the last line of `head` and marks it when it must not be forwarded as received.
+    @inline(never)
+    mutating func note(_ bytes: Span<UInt8>, _ head: inout ResponseHead) throws(ResponseFailure) {
+        let last = head.fields.count &- 1
+        let line = head.fields[last]
         switch line.known {
         case .contentLength, .transferEncoding:
-            line.isRemoved = true
+            head.fields[last].isRemoved = true
             try noteFraming(line, bytes, head.minorVersion)
         case .connection:
-            line.isRemoved = true
+            head.fields[last].isRemoved = true
             if !options.note(bytes.extracting(line.value.range)) { optionsAreBroken = true }
         case .keepAlive:
-            line.isRemoved = true
+            head.fields[last].isRemoved = true
             head.keepAliveTimeoutSeconds = KeepAliveField.timeout(bytes.extracting(line.value.range))
         case .upgrade:
-            line.isRemoved = true
+            head.fields[last].isRemoved = true
             noteUpgrade(bytes.extracting(line.value.range))
         case .te, .proxyConnection, .http2Settings, .proxyAuthenticate, .proxyAuthorization:
             // RFC 9110 sections 7.6.1 and 11.7.1: for us alone.
-            line.isRemoved = true
+            head.fields[last].isRemoved = true
         case .secWebSocketAccept:
             acceptCount &+= 1
             head.secWebSocketAccept = line.value
         case .date:
             head.hasDate = true
         case .contentType:
-            head.isEventStream = EndlessContent.isEndless(bytes.extracting(line.value.range))
+            head.isEventStream = EndlessContent.isEndless(bytes, line.value)
         default:
             break
         }
@@ -56,14 +58,15 @@ struct ResponseFields {
     private mutating func noteFraming(
         _ line: FieldLine, _ bytes: Span<UInt8>, _ minorVersion: UInt8
     ) throws(ResponseFailure) {
-        let value = bytes.extracting(line.value.range)
         // RFC 9112 section 6.3: more than one statement of the length means that the sender is broken or attacked.
         if contentLength != nil || isChunked { throw ResponseFailure(.responseInvalid) }
         if line.known == .contentLength {
-            guard let length = ContentLength.parse(value) else { throw ResponseFailure(.responseInvalid) }
+            guard let length = ContentLength.parse(bytes, line.value) else { throw ResponseFailure(.responseInvalid) }
             contentLength = length
         } else {
-            guard minorVersion > 0, PackedToken(value) == .chunked else { throw ResponseFailure(.responseInvalid) }
+            guard minorVersion > 0, PackedToken(bytes.extracting(line.value.range)) == .chunked else {
+                throw ResponseFailure(.responseInvalid)
+            }
             isChunked = true
         }
     }
@@ -77,8 +80,8 @@ struct ResponseFields {
     }
 
     /// Decides what needs all lines.
-    func finish(_ bytes: Span<UInt8>, _ requestMethod: Method, _ head: inout ResponseHead) {
-        options.removeNamed(bytes, &head.fields)
+    mutating func finish(_ bytes: Span<UInt8>, _ requestMethod: Method, _ head: inout ResponseHead) {
+        if options.namesFields { options.removeNamed(bytes, &head.fields) }
         head.keepAlive =
             !optionsAreBroken && !options.contains(.close) && (head.minorVersion > 0 || options.contains(.keepAlive))
         if head.status == 101 {

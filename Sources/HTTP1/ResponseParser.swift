@@ -42,35 +42,40 @@ package struct ResponseParser: Sendable {
     ) throws(ResponseFailure) -> Bool {
         var at = cursor
         while ByteScan.pair(bytes, at: at) != 0x0A0D {
-            var line: FieldLine
+            if head.fields.count >= limits.fields {
+                // Only a whole line is one too many.
+                if try scan(bytes, at) == nil { return false }
+                throw ResponseFailure(.responseHeadersTooLarge)
+            }
+            let known: KnownField
             if let usual = FieldLineScanner.usualLine(bytes, at: at, limit: limits.headBytes) {
-                line = usual.line
+                head.fields.append(usual.line)
+                known = usual.line.known
                 at = usual.end
             } else {
-                guard let unusual = try scanUnusual(bytes, at) else { return false }
-                line = unusual.line
+                guard let unusual = try scan(bytes, at) else { return false }
+                head.fields.append(unusual.line)
+                known = unusual.line.known
                 at = unusual.end
             }
-            if head.fields.count >= limits.fields { throw ResponseFailure(.responseHeadersTooLarge) }
-            if ResponseFields.concern(line.known) { try fields.note(&line, bytes, &head) }
-            head.fields.append(line)
+            if ResponseFields.concern(known) { try fields.note(bytes, &head) }
         }
         cursor = at &+ 2
         return true
     }
 
-    /// A line that is not as most are; nil when it is not whole.
+    /// The line at `start`, whatever it is like; nil when it is not whole.
     @inline(never)
-    private func scanUnusual(
+    private func scan(
         _ bytes: Span<UInt8>, _ start: Int
-    ) throws(ResponseFailure) -> FieldLineScanner.UsualLine? {
+    ) throws(ResponseFailure) -> FieldLineScanner.Found? {
         var line = FieldLine(name: .empty, value: .empty, known: .other)
         var cursor = start
         switch FieldLineScanner.scan(bytes, &cursor, limit: limits.headBytes, into: &line) {
         case .line:
             // Names with `_` are a danger to upstreams that read them, not to clients.
             line.isRemoved = false
-            return FieldLineScanner.UsualLine(line: line, end: cursor)
+            return FieldLineScanner.Found(line: line, end: cursor)
         case .end, .incomplete: return nil
         case .invalid: throw ResponseFailure(.responseInvalid)
         case .tooLong: throw ResponseFailure(.responseHeadersTooLarge)

@@ -6,7 +6,33 @@ enum StatusLine {
     private static let prefixCount = 12
 
     /// Parses the line at `cursor`. False when more bytes are needed.
+    @inline(__always)
     static func parse(
+        _ bytes: Span<UInt8>, _ cursor: inout Int, into head: inout ResponseHead
+    ) throws(ResponseFailure) -> Bool {
+        if isUsual(bytes, at: cursor) {
+            // The head was reset to status 200 and version 1.1.
+            head.reason = ByteRange(start: cursor &+ 13, count: 2)
+            cursor &+= usualCount
+            return true
+        }
+        return try parseAny(bytes, &cursor, into: &head)
+    }
+
+    /// Bytes of the usual line.
+    static var usualCount: Int { 17 }
+
+    /// Whether `HTTP/1.1 200 OK CRLF` stands at `offset`.
+    @inline(__always)
+    static func isUsual(_ bytes: Span<UInt8>, at offset: Int) -> Bool {
+        // ` 200 OK` and CR as a little-endian word; a test spells it.
+        ByteScan.wholeWord(bytes, at: offset) == HTTPVersion.oneOne
+            && ByteScan.wholeWord(bytes, at: offset &+ 8) == 0x0D4B_4F20_3030_3220
+            && ByteScan.pair(bytes, at: offset &+ 15) == 0x0A0D
+    }
+
+    @inline(never)
+    private static func parseAny(
         _ bytes: Span<UInt8>, _ cursor: inout Int, into head: inout ResponseHead
     ) throws(ResponseFailure) -> Bool {
         let rest = bytes.extracting(droppingFirst: cursor)
@@ -21,14 +47,13 @@ enum StatusLine {
         // The SP before an empty reason is often left out, and means nothing.
         var reason = prefixCount
         if rest[reason] == 0x20 { reason &+= 1 }
-        let count = ByteScan.fieldValueEnd(rest.extracting(droppingFirst: reason))
-        if count > 0 && reason == prefixCount { throw ResponseFailure(.responseInvalid) }
-        let end = reason &+ count
+        let end = ByteScan.fieldValueEnd(rest, from: reason)
+        if end > reason && reason == prefixCount { throw ResponseFailure(.responseInvalid) }
         guard end < rest.count else { return false }
         if rest[end] != 0x0D { throw ResponseFailure(.responseInvalid) }
         guard end &+ 1 < rest.count else { return false }
         if rest[end &+ 1] != 0x0A { throw ResponseFailure(.responseInvalid) }
-        head.reason = ByteRange(start: cursor &+ reason, count: count)
+        head.reason = ByteRange(start: cursor &+ reason, count: end &- reason)
         cursor &+= end &+ 2
         return true
     }

@@ -112,6 +112,18 @@ import Testing
         #expect(String(decoding: (0..<HTTPDate.byteCount).map { date[$0] }, as: UTF8.self) == text)
     }
 
+    @Test func `The usual status line is the one of 200 alone`() {
+        let line = Array("xHTTP/1.1 200 OK\r\n".utf8)
+        #expect(holds(StatusLine.isUsual(line.span, at: 1)))
+        #expect(holds(StatusLine.usualCount == line.count - 1))
+        for place in 1..<line.count {
+            var other = line
+            other[place] ^= 0x20
+            #expect(holds(!StatusLine.isUsual(other.span, at: 1)))
+            #expect(holds(!StatusLine.isUsual(line.span.extracting(first: place), at: 1)))
+        }
+    }
+
     @Test func `Every packed token spells its name`() {
         let tokens: [(PackedToken, String)] = [
             (.close, "close"), (.keepAlive, "keep-alive"), (.upgrade, "upgrade"), (.te, "te"), (.trailers, "trailers"),

@@ -26,17 +26,4 @@ import Testing
             #expect(ByteClass.lowercased(byte) == lowercased, "\(byte)")
         }
     }
-
-    @Test func `Searches agree with the classes of single bytes`() {
-        for count in [1, 7, 8, 9, 16, 21] {
-            for place in 0..<count {
-                for byte in UInt8.min...UInt8.max {
-                    var bytes = [UInt8](repeating: 0x61, count: count)
-                    bytes[place] = byte
-                    #expect(ByteClass.plainTargetEnd(bytes.span) == (ByteClass.isPlainTarget(byte) ? count : place))
-                    #expect(ByteClass.plainHostEnd(bytes.span) == (ByteClass.isHost(byte) ? count : place))
-                }
-            }
-        }
-    }
 }

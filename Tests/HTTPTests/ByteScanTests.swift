@@ -57,6 +57,39 @@ import Testing
         }
     }
 
+    @Test func `The usual bytes of a target are plain ones, and most plain ones are usual`() {
+        withEachByte(filler: 0x61) { bytes, place, byte in
+            guard place < 8 else { return }
+            let marks = ByteScan.unusualInTarget(ByteScan.word(bytes.span, at: 0))
+            let isMarked = marks &>> UInt64(8 * place + 7) & 1 == 1
+            #expect(isMarked || ByteClass.isPlainTarget(byte), "\(byte) at \(place)")
+            let isUsual = ByteClass.isUnreserved(byte) && byte != 0x5F && byte != 0x7E || byte == 0x2F
+            if isUsual { #expect(!isMarked, "\(byte) at \(place)") }
+            let others = marks & ~(0x80 &<< UInt64(8 * place))
+            #expect(bytes.count < 8 || others == 0, "\(byte) at \(place)")
+        }
+    }
+
+    @Test func `Digits of a word are a number`() {
+        var random = RandomSource(seed: 9)
+        for _ in 0..<20_000 {
+            let count = 1 + random.below(8)
+            var text = (0..<count).map { _ in UInt8(0x30 + random.below(10)) }
+            if random.below(4) == 0 { text[random.below(count)] = UInt8(random.below(256)) }
+            let word = ByteScan.word((text + [0x0D, 0x0A, 0x39, 0xFF]).span, at: 0)
+            let number = text.allSatisfy(ByteClass.isDigit) ? Int(String(decoding: text, as: UTF8.self)) : nil
+            #expect(ByteScan.decimal(word, count: count) == number, "\(text)")
+        }
+    }
+
+    @Test func `Runs are equal when all of their bytes are`() {
+        withEachByte(filler: 0x61) { bytes, place, byte in
+            let same = [UInt8](repeating: 0x61, count: bytes.count)
+            #expect(ByteClass.equals(bytes.span, same.span) == (byte == 0x61), "\(byte) at \(place)")
+        }
+        #expect(holds(ByteClass.equals(Span(), Span())))
+    }
+
     @Test func `A plain name has letters and hyphens alone`() {
         withEachByte(filler: 0x5A) { bytes, place, byte in
             let line = [0x3A] + bytes + [0x3A]
@@ -85,8 +118,6 @@ import Testing
             #expect(ByteScan.fieldValueEnd(bytes.span) == value)
             let name = bytes.firstIndex { $0 <= 0x20 || $0 == 0x3A || $0 >= 0x7F } ?? bytes.count
             #expect(ByteScan.fieldNameEnd(bytes.span) == name)
-            let target = bytes.firstIndex { !ByteClass.isPlainTarget($0) } ?? bytes.count
-            #expect(ByteClass.plainTargetEnd(bytes.span) == target)
         }
     }
 

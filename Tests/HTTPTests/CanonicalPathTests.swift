@@ -21,6 +21,26 @@ import Testing
         canonical(Array(raw.utf8), rules)
     }
 
+    @Test func `Paths that pass by their words are those that pass byte by byte`() {
+        var random = RandomSource(seed: 13)
+        let spice = Array("/.%;~_-:@+09AZaz\\?\u{7F}\0[]^`{".utf8) + [0x80, 0xFF]
+        var slow = CanonicalPath.Rules()
+        slow.mergesSlashes = true
+        var taken = 0
+        for _ in 0..<40_000 {
+            var bytes = [0x2F] + (0..<random.below(22)).map { _ in UInt8(0x61 + random.below(26)) }
+            for _ in 0..<random.below(3) { bytes[random.below(bytes.count)] = spice[random.below(spice.count)] }
+            if zip(bytes, bytes.dropFirst()).contains(where: { $0 == 0x2F && $1 == 0x2F }) { continue }
+            var fast = Buffer(capacity: 64)
+            var merged = Buffer(capacity: 64)
+            let refusal = CanonicalPath.append(bytes.span, to: &fast)
+            #expect(refusal == CanonicalPath.append(bytes.span, rules: slow, to: &merged), "\(bytes)")
+            #expect(holds(ByteClass.equals(fast.span, merged.span)), "\(bytes)")
+            if refusal == nil { taken += 1 }
+        }
+        #expect(taken > 10_000)
+    }
+
     @Test(
         arguments: [
             ("", "/"), ("/", "/"), ("/a", "/a"), ("/a/b/", "/a/b/"), ("/%61dmin", "/admin"), ("/adm%69n/", "/admin/"),
