@@ -37,9 +37,12 @@ package struct WebSocketFrameScanner: Sendable {
 
     private let direction: Direction
     private let messageLimit: UInt64
-    private let allowsCompression: Bool
+    /// Reserved bits that the first frame of a message may have.
+    private let allowedReserved: UInt8
     private var state = State.first
     private var isInMessage = false
+    /// The state is `first` and there is no message, as of the end of the last run.
+    private var isBetweenMessages = true
     /// Payload bytes of the current message in frames whose header was seen.
     private var messageBytes: UInt64 = 0
     /// Of a close frame: first two bytes of the mask, and of the payload as far as they came.
@@ -54,7 +57,7 @@ package struct WebSocketFrameScanner: Sendable {
     package init(direction: Direction, messageLimit: Int = .max, allowsCompression: Bool = false) {
         self.direction = direction
         self.messageLimit = UInt64(max(0, messageLimit))
-        self.allowsCompression = allowsCompression
+        allowedReserved = allowsCompression ? Self.compressed : 0
     }
 
     /// Between two frames (or behind the close frame).
@@ -73,7 +76,27 @@ package struct WebSocketFrameScanner: Sendable {
     ///
     /// Throws at the byte that shows the breach; the scanner is of no use after that.
     package mutating func scan(_ bytes: Span<UInt8>) throws(WebSocketFailure) -> WebSocketScan {
+        isShortMessage(bytes) ? WebSocketScan(messageOf: bytes.count) : try scanFrames(bytes)
+    }
+
+    /// Whether the bytes are one whole message in one frame with a short length, as most reads of a chat are, and nothing
+    /// is wrong with it. Nothing has to be kept of such a message.
+    @inline(__always)
+    private func isShortMessage(_ bytes: Span<UInt8>) -> Bool {
+        guard isBetweenMessages, bytes.count >= 2 else { return false }
+        // A masking key has four bytes.
+        let mask: UInt8 = direction == .fromClient ? 0x80 : 0
+        let length = bytes.count &- 2 &- Int(mask &>> 5)
+        // Final, and opcode 1 or 2.
+        return (bytes[0] & ~allowedReserved) &- 0x81 < 2 && length >= 0 && length < 126
+            && bytes[1] == mask | UInt8(truncatingIfNeeded: length)
+            && UInt64(truncatingIfNeeded: length) <= messageLimit
+    }
+
+    @inline(never)
+    private mutating func scanFrames(_ bytes: Span<UInt8>) throws(WebSocketFailure) -> WebSocketScan {
         var result = WebSocketScan()
+        isBetweenMessages = false
         var index = 0
         var border = 0
         var beganAtBorder = isAtBorder
@@ -102,6 +125,7 @@ package struct WebSocketFrameScanner: Sendable {
             result.lastBorder = index
         }
         result.isAtBorder = isAtBorder
+        isBetweenMessages = state == .first && !isInMessage
         return result
     }
 
@@ -191,7 +215,7 @@ package struct WebSocketFrameScanner: Sendable {
 
     /// Checks the first byte of a frame: reserved bits, opcode, fragmentation (RFC 6455 sections 5.2 to 5.5).
     private func check(_ header: Header) -> WebSocketCloseCode? {
-        let allowed = allowsCompression && (header.opcode == 1 || header.opcode == 2) ? Self.compressed : 0
+        let allowed = header.opcode == 1 || header.opcode == 2 ? allowedReserved : 0
         if header.reserved & ~allowed != 0 { return .protocolError }
         switch header.opcode {
         case 0: return isInMessage ? nil : .protocolError

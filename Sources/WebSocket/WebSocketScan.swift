@@ -12,4 +12,10 @@ package struct WebSocketScan: Equatable, Sendable {
     package var pongs = 0
 
     package init() {}
+
+    /// One data frame was all that passed.
+    init(messageOf count: Int) {
+        lastBorder = count
+        dataFrames = 1
+    }
 }

@@ -191,6 +191,34 @@ import WebSocket
         }
     }
 
+    /// A run that is one whole message is taken by itself; cut behind its first byte it goes the way of all others.
+    @Test(arguments: [0, 1, 5, 20, 21, 125, 126])
+    func `A frame that fills a run has the facts of the same frame in pieces`(length: Int) {
+        let before: [[UInt8]] = [
+            [], Self.frame(0x01, [7, 7]), Self.frame(0x82, [1]), Self.frame(0x88, [0x03, 0xE8]), Self.frame(0x89, []),
+        ]
+        for direction in [WebSocketFrameScanner.Direction.fromClient, .fromServer] {
+            for round in 0..<4 {
+                let scanner = WebSocketFrameScanner(
+                    direction: direction, messageLimit: round & 1 == 0 ? 20 : .max, allowsCompression: round & 2 == 0)
+                for first in UInt8.min...UInt8.max {
+                    for mask in [0, 0x80] as [UInt8] {
+                        for surplus in -1...1 {
+                            let count = max(0, length + (mask == 0 ? 0 : 4) + surplus)
+                            let frame = [first, mask | UInt8(length)] + [UInt8](repeating: 3, count: count)
+                            for start in before {
+                                let whole = Self.facts([start, frame], scanner)
+                                let cut = Self.facts([start, [first], Array(frame.dropFirst())], scanner)
+                                #expect(whole.code == cut.code && whole.closeCode == cut.closeCode)
+                                if whole.code == nil { #expect(whole == cut) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `Random bytes never trap`() {
         var random = RandomSource(seed: 22)
         for _ in 0..<20_000 {
