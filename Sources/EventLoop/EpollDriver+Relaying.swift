@@ -15,10 +15,15 @@ extension EpollDriver {
             !slots[source].flags.contains(.holdsPartial)
         else { return false }
         slots[source].flags.insert(.relaying)
+        // What comes behind the relay begins with a head again. (Forgotten, each answer but a connection's first copied 128 KiB.)
+        slots[source].flags.remove(.receivesBulk)
         slots[source].relayDestination = destination
         slots[source].relayRest = count
         return true
     }
+
+    /// Descriptors that the pipes of a driver take, at most.
+    package static var pipeDescriptors: Int { 2 * (RelayPipes.most + RelayPipes.freeLimit) }
 
     /// Pipes that hold bytes now. For tests and gauges.
     package var loadedPipes: Int { pipes.loaded.count }

@@ -17,8 +17,6 @@ package struct EpollDriver: IODriver, ~Copyable {
     static let wakeKey = UInt64(UInt32.max)
     /// Accepts of one listener in one turn.
     static let acceptsPerTurn = 64
-    /// Pipes that may hold bytes for slow destinations; other relays copy.
-    package static let pipesPerDriver = 64
     /// First pause of accepting after EMFILE and the like; doubles up to the last.
     static let firstAcceptPause: Int64 = 100_000_000
     static let lastAcceptPause: Int64 = 1_000_000_000
@@ -59,13 +57,15 @@ package struct EpollDriver: IODriver, ~Copyable {
     /// Times that accepting was paused since the start. For logs.
     package internal(set) var acceptPauses = 0
 
-    /// A driver for at most `connections` sockets, woken by `wake`, that may have bytes in so many pipes at once.
-    package static func make(
-        connections: Int, wake: Wakeup, pipes: Int = EpollDriver.pipesPerDriver
-    ) throws(Errno) -> EpollDriver {
+    /// A driver for at most `connections` sockets, woken by `wake`.
+    ///
+    /// - Parameter pipes: how many may hold bytes of relays at once; nil: as many as there should be beside the connections.
+    package static func make(connections: Int, wake: Wakeup, pipes: Int? = nil) throws(Errno) -> EpollDriver {
         let epoll = try Epoll()
         if let error = epoll.addReader(wake.number, data: Self.wakeKey) { throw error }
-        return EpollDriver(epoll: epoll, connections: connections, wake: wake, pipes: pipes)
+        return EpollDriver(
+            epoll: epoll, connections: connections, wake: wake,
+            pipes: pipes ?? min(RelayPipes.most, connections / 16))
     }
 
     init(epoll: consuming Epoll, connections: Int, wake: Wakeup, pipes: Int) {

@@ -12,8 +12,11 @@ struct RelayPipes: ~Copyable {
         var bytes: Int
     }
 
+    /// Pipes that may hold bytes for slow destinations. Beyond, relays copy: a pipe is two descriptors, and what an ordinary
+    /// user's pipes may hold together (`pipe-user-pages-soft`) are 256 pipes of ours.
+    static let most = 64
     /// Empty pipes that are kept.
-    private static let freeLimit = 16
+    static let freeLimit = 16
     /// After the kernel refused one (EMFILE, too many pages in pipes) none is asked for so long.
     private static let pause: Int64 = 1_000_000_000
 

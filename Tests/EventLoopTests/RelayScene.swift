@@ -12,11 +12,11 @@ final class RelayScene {
     // What the driver said.
     var relayed: [SocketID: Int] = [:]
     var data: [SocketID: [UInt8]] = [:]
+    /// Sizes of the buffers of `data`.
+    var pieces: [Int] = []
     var ended: Set<SocketID> = []
     var failed: Set<SocketID> = []
     var drained: Set<SocketID> = []
-    /// Sockets of `relayed` and `data` in their order.
-    var order: [SocketID] = []
     /// Sources that are paused while their destination has something queued, as the engine does it.
     var pausing: [SocketID: SocketID] = [:]
 
@@ -57,11 +57,10 @@ final class RelayScene {
         switch consume event {
         case .relayed(let socket, let count):
             relayed[socket, default: 0] += count
-            order.append(socket)
             if let destination = pausing[socket], driver.queuedBytes(destination) > 0 { driver.pause(socket) }
         case .data(let socket, let buffer):
             data[socket, default: []] += Self.bytes(buffer)
-            order.append(socket)
+            pieces.append(buffer.count)
             driver.buffers.give(buffer)
         case .endOfStream(let socket): ended.insert(socket)
         case .failed(let socket, _): failed.insert(socket)

@@ -42,6 +42,21 @@ import Testing
         #expect(scene.run { scene.data[source.socket]?.count == 1 })
     }
 
+    @Test func `what comes behind a relay is received like what comes first`() throws {
+        let scene = try RelayScene(pipes: 64)
+        let (source, destination) = (try scene.connect(), try scene.connect())
+        let content = Self.pattern(100_000)
+        // A full receive: the driver expects more of the kind.
+        source.write(Array(content[..<16_384]))
+        #expect(scene.run { scene.data[source.socket]?.count == 16_384 })
+        #expect(scene.relay(source, destination, 1_000))
+        source.write(Array(content[..<17_384]))
+        #expect(scene.run { scene.relayed[source.socket] == 1_000 })
+        source.write(content)
+        #expect(scene.run { scene.data[source.socket]?.count == 99_000 })
+        #expect(scene.pieces.prefix(2) == [16_384, 16_384])
+    }
+
     @Test(arguments: [64, 1, 0])
     func `what a destination does not take is queued, sent first and drained`(pipes: Int) throws {
         let scene = try RelayScene(pipes: pipes)

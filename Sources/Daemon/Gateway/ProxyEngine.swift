@@ -1,5 +1,6 @@
 import Client
 import Config
+import EventLoop
 import Logging
 import Net
 import Proxy
@@ -10,6 +11,7 @@ import Middleware
 final class ProxyEngine: GatewayEngine {
     /// Descriptors that are no connections: logs, listeners, event loops, files that a reload reads.
     private static let reserve = 256
+    private static let reservePerWorker = 8 + EpollDriver.pipeDescriptors
 
     private let gateway: Gateway
     private let names: EndpointNames
@@ -21,7 +23,7 @@ final class ProxyEngine: GatewayEngine {
         let workers = Self.workers(config)
         let calls = CallPort()
         gateway = Gateway(
-            workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + 8 * workers),
+            workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + Self.reservePerWorker * workers),
             kinds: kinds, subrequests: GatewayClient(port: calls), log: log, calls: calls)
         names = EndpointNames(logger)
     }
