@@ -92,7 +92,12 @@ extension Worker where Driver: ~Copyable {
     /// Runs the route's middleware from a step on, then its action.
     mutating func runChain(_ exchange: SlabKey, _ route: RouteState, from step: Int) {
         if route.chain.count > 0 {
-            switch route.chain.onRequest(&request, from: step, slots: &exchanges[exchange].slots) {
+            if exchanges[exchange].slots == .none {
+                // There is one for every exchange that can be.
+                exchanges[exchange].slots = chainSlots.insert(ChainSlots()) ?? .none
+            }
+            let slots = exchanges[exchange].slots
+            switch route.chain.onRequest(&request, from: step, slots: &chainSlots[slots].values) {
             case .next:
                 exchanges[exchange].entered = route.chain.count
                 keepIdentity(exchange)

@@ -52,7 +52,7 @@ extension Worker where Driver: ~Copyable {
         if exchanges[exchange].isResponseComplete, !isComplete, sessions.contains(exchanges[exchange].session) {
             dropUpstream(exchange)
         }
-        let isSlow = exchanges[exchange].code == .requestTimeout || exchanges[exchange].code == .bodyTimeout
+        let isSlow = exchanges[exchange].wasTooSlow
         retire(exchange)
         guard downstreams.contains(downstream) else { return }
         downstreams[downstream].exchange = .none
@@ -108,6 +108,9 @@ extension Worker where Driver: ~Copyable {
         logExchange(exchange)
         if let bytes = exchanges[exchange].requestBytes.take() { driver.buffers.give(bytes) }
         if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }
+        chunks.discard(exchanges[exchange].requestChunks)
+        chunks.discard(exchanges[exchange].responseChunks)
+        chainSlots.discard(exchanges[exchange].slots)
         let use = exchanges[exchange].snapshot
         exchanges.discard(exchange)
         releaseSnapshot(use)

@@ -101,6 +101,10 @@ extension Worker where Driver: ~Copyable {
     /// Copies what the exchange needs of the parsed head.
     private mutating func noteHead(_ exchange: SlabKey, _ key: SlabKey, _ bytes: borrowing Buffer) {
         exchanges[exchange].note(request.head, isLogged: snapshots[current].isLogged)
+        if case .chunked = request.head.framing {
+            // There are two for every exchange that can be.
+            exchanges[exchange].requestChunks = chunks.insert(ChunkedContent()) ?? .none
+        }
         if request.head.isWebSocketHandshake {
             exchanges[exchange].webSocketKey = RequestSteps.webSocketKey(request.head, bytes)
         }

@@ -69,7 +69,7 @@ extension Worker where Driver: ~Copyable {
         let downstream = exchanges[exchange].downstream
         guard downstreams.contains(downstream), let pending = downstreams[downstream].pending.take() else { return }
         let session = exchanges[exchange].session
-        guard exchanges[exchange].phase == .sending || exchanges[exchange].phase == .receiving,
+        guard exchanges[exchange].isSending || exchanges[exchange].isReceiving,
             sessions.contains(session)
         else {
             downstreams[downstream].pending = consume pending
@@ -103,7 +103,7 @@ extension Worker where Driver: ~Copyable {
             relayRequest(exchange, downstream, session)
             if driver.queuedBytes(sessions[session].socket) > 0 {
                 pauseDownstream(downstream)
-                if exchanges[exchange].phase == .sending { armResponseTimer(exchange) }
+                if exchanges[exchange].isSending { armResponseTimer(exchange) }
             } else {
                 resumeDownstream(downstream)
             }
@@ -125,16 +125,15 @@ extension Worker where Driver: ~Copyable {
     }
 
     private mutating func pumpChunked(_ exchange: SlabKey, _ session: SlabKey, _ bytes: consuming Buffer) {
-        var decoder = exchanges[exchange].requestDecoder
+        let chunked = exchanges[exchange].requestChunks
         let progress: ChunkedProgress
         do throws(ChunkedFailure) {
-            progress = try decoder.decode(&bytes, trailers: &exchanges[exchange].requestTrailers)
+            progress = try chunks[chunked].decode(&bytes)
         } catch {
             driver.buffers.give(bytes)
             refuseContent(exchange, error.requestCode)
             return
         }
-        exchanges[exchange].requestDecoder = decoder
         exchanges[exchange].requestContentBytes &+= progress.contentCount
         if exchanges[exchange].requestContentBytes > exchanges[exchange].bodyLimit {
             driver.buffers.give(bytes)
@@ -177,10 +176,11 @@ extension Worker where Driver: ~Copyable {
 
     /// The last chunk, with those trailers of the client that the route lets through.
     private mutating func sendLastChunk(_ socket: SocketID, _ exchange: SlabKey) {
-        var last = driver.buffers.take(atLeast: 16 &+ exchanges[exchange].requestTrailers.bytes.count)
+        let chunked = exchanges[exchange].requestChunks
+        var last = driver.buffers.take(atLeast: 16 &+ chunks[chunked].trailers.bytes.count)
         last.append("0\r\n")
         if let allowed = exchanges[exchange].route?.trailers, !allowed.isEmpty {
-            AllowedTrailers.append(exchanges[exchange].requestTrailers, only: allowed, to: &last)
+            AllowedTrailers.append(chunks[chunked].trailers, only: allowed, to: &last)
         }
         last.append("\r\n")
         driver.send(socket, last, more: false)
@@ -201,7 +201,7 @@ extension Worker where Driver: ~Copyable {
             finishExchange(exchange)
             return
         }
-        if exchanges[exchange].phase == .sending { armResponseTimer(exchange) }
+        if exchanges[exchange].isSending { armResponseTimer(exchange) }
         armExchangeTimer(exchange)
     }
 
@@ -234,10 +234,10 @@ extension Worker where Driver: ~Copyable {
         }
         guard !exchanges[exchange].isRequestComplete else {
             // Only now is the last byte of the request sent.
-            if exchanges[exchange].phase == .sending { armResponseTimer(exchange) }
+            if exchanges[exchange].isSending { armResponseTimer(exchange) }
             return
         }
-        if exchanges[exchange].phase == .sending { timers.remove(Owner.upstreamTimer(key)) }
+        if exchanges[exchange].isSending { timers.remove(Owner.upstreamTimer(key)) }
         if downstreams[downstream].pending != nil { pumpRequest(exchange) } else { resumeDownstream(downstream) }
         if exchanges.contains(exchange) { armExchangeTimer(exchange) }
     }

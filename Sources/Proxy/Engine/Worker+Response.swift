@@ -46,7 +46,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     private mutating func receiveResponseHead(_ exchange: SlabKey, _ key: SlabKey, _ buffer: consuming Buffer) {
-        if exchanges[exchange].firstByteAt == .never { exchanges[exchange].firstByteAt = driver.now }
+        exchanges[exchange].noteAnswer(now: driver.now)
         while true {
             do throws(ResponseFailure) {
                 let isComplete = try context.responseParser.parse(
@@ -107,6 +107,9 @@ extension Worker where Driver: ~Copyable {
             sessions[key].idleLimit = min(sessions[key].idleLimit, max(limit, 0))
         }
         exchanges[exchange].note(response.head)
+        if case .chunked = response.head.framing {
+            exchanges[exchange].responseChunks = chunks.insert(ChunkedContent()) ?? .none
+        }
         let closesDownstream = exchanges[exchange].planDownstreamFraming()
         // An answer before the end of the request: what is left of it is not waited for, and the client is told (RFC 9112
         // section 9.6).
@@ -165,16 +168,21 @@ extension Worker where Driver: ~Copyable {
             var bytes = bytes
             swap(&response.requestBytes, &bytes)
             noteRequest(exchange)
-            route.chain.onResponse(&response, entered: exchanges[exchange].entered, slots: exchanges[exchange].slots)
+            onResponse(route.chain, exchange)
             swap(&response.requestBytes, &bytes)
             exchanges[exchange].requestBytes = consume bytes
         } else {
             // The request is still being decided: its bytes are with the request context.
             swap(&response.requestBytes, &request.bytes)
             noteRequest(exchange)
-            route.chain.onResponse(&response, entered: exchanges[exchange].entered, slots: exchanges[exchange].slots)
+            onResponse(route.chain, exchange)
             swap(&response.requestBytes, &request.bytes)
         }
+    }
+
+    private mutating func onResponse(_ chain: MiddlewareChain, _ exchange: SlabKey) {
+        let slots = exchanges[exchange].slots
+        chain.onResponse(&response, entered: exchanges[exchange].entered, slots: chainSlots[slots].values)
     }
 
     private mutating func noteRequest(_ exchange: SlabKey) {

@@ -40,16 +40,15 @@ extension Worker where Driver: ~Copyable {
 
     /// False: the coding is broken and the exchange was cut.
     private mutating func receiveChunks(_ exchange: SlabKey, _ buffer: consuming Buffer) -> Bool {
-        var decoder = exchanges[exchange].responseDecoder
+        let chunked = exchanges[exchange].responseChunks
         let progress: ChunkedProgress
         do throws(ChunkedFailure) {
-            progress = try decoder.decode(&buffer, trailers: &exchanges[exchange].responseTrailers)
+            progress = try chunks[chunked].decode(&buffer)
         } catch {
             driver.buffers.give(buffer)
             failExchange(exchange, .responseInvalid)
             return false
         }
-        exchanges[exchange].responseDecoder = decoder
         if progress.isComplete {
             exchanges[exchange].isResponseComplete = true
             if progress.consumed < buffer.count {
@@ -81,7 +80,7 @@ extension Worker where Driver: ~Copyable {
             driver.buffers.give(buffer)
         } else {
             frameChunk(&buffer)
-            if isEnd, exchanges[exchange].responseTrailers.isEmpty, buffer.tailroom >= 5 {
+            if isEnd, !hasTrailers(exchange), buffer.tailroom >= 5 {
                 buffer.append(ChunkEncoder.last)
                 exchanges[exchange].sentBytes &+= buffer.count
                 driver.send(socket, buffer, more: false)
@@ -91,10 +90,23 @@ extension Worker where Driver: ~Copyable {
             driver.send(socket, buffer, more: isEnd)
         }
         guard isEnd else { return }
-        var last = driver.buffers.take(atLeast: 16 &+ exchanges[exchange].responseTrailers.bytes.count)
-        _ = ChunkEncoder.appendLast(to: &last, trailers: exchanges[exchange].responseTrailers)
+        let chunked = exchanges[exchange].responseChunks
+        var last: Buffer
+        if hasTrailers(exchange) {
+            last = driver.buffers.take(atLeast: 16 &+ chunks[chunked].trailers.bytes.count)
+            _ = ChunkEncoder.appendLast(to: &last, trailers: chunks[chunked].trailers)
+        } else {
+            last = driver.buffers.take(.head)
+            last.append(ChunkEncoder.last)
+        }
         exchanges[exchange].sentBytes &+= last.count
         driver.send(socket, last, more: false)
+    }
+
+    /// False for an answer that did not come in chunks, too.
+    private mutating func hasTrailers(_ exchange: SlabKey) -> Bool {
+        let chunked = exchanges[exchange].responseChunks
+        return chunks.contains(chunked) && !chunks[chunked].trailers.isEmpty
     }
 
     /// After each step of the answer: is it over, may the upstream be read on?
@@ -131,7 +143,7 @@ extension Worker where Driver: ~Copyable {
         sessions[key].isPaused = false
         driver.resume(sessions[key].socket)
         let exchange = sessions[key].exchange
-        guard exchanges.contains(exchange), exchanges[exchange].phase == .receiving else { return }
+        guard exchanges.contains(exchange), exchanges[exchange].isReceiving else { return }
         setUpstreamTimer(key, after: exchanges[exchange].contentIdleTimeout)
     }
 

@@ -21,6 +21,11 @@ extension Worker where Driver: ~Copyable {
     mutating func armExchangeTimer(_ exchange: SlabKey) {
         let downstream = exchanges[exchange].downstream
         guard downstreams.contains(downstream) else { return }
+        if exchanges[exchange].needsNothing, driver.queuedBytes(downstreams[downstream].socket) == 0 {
+            exchanges[exchange].wait = ExchangeWait()
+            timers.set(Owner.downstreamTimer(downstream), to: exchanges[exchange].totalDeadline)
+            return
+        }
         let listener = downstreams[downstream].listener
         var wait = ExchangeWait()
         switch exchanges[exchange].phase {

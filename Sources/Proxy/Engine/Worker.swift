@@ -21,6 +21,9 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     var sessions: Slab<UpstreamSession>
     var exchanges: Slab<Exchange>
     var calls: Slab<ClientCall>
+    /// Of exchanges that need them.
+    var chunks: Slab<ChunkedContent>
+    var chainSlots: Slab<ChainSlots>
     var snapshots = Slab<SnapshotUse>(limit: 4_096)
     /// The use of the snapshot that new requests run under.
     var current = SlabKey.none
@@ -59,6 +62,8 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
         sessions = Slab(limit: context.connectionsLimit)
         exchanges = Slab(limit: context.connectionsLimit)
         calls = Slab(limit: context.connectionsLimit)
+        chunks = Slab(limit: context.connectionsLimit * 2)
+        chainSlots = Slab(limit: context.connectionsLimit)
         timers = TimerWheel(now: now)
         callTimers = TimerWheel(now: now)
         random = RandomSource(seed: seed)

@@ -60,8 +60,8 @@ struct Exchange: ~Copyable {
     // Request content.
     var requestFraming = BodyFraming.none
     var requestRest = 0
-    var requestDecoder = ChunkedDecoder()
-    var requestTrailers = TrailerSection()
+    /// `ChunkedContent` of a chunked request.
+    var requestChunks = SlabKey.none
     var isRequestComplete = true
     var requestContentBytes = 0
     /// The driver moves the rest of the content by itself.
@@ -71,8 +71,7 @@ struct Exchange: ~Copyable {
     // Response.
     var responseFraming = BodyFraming.none
     var responseRest = 0
-    var responseDecoder = ChunkedDecoder()
-    var responseTrailers = TrailerSection()
+    var responseChunks = SlabKey.none
     /// How the content goes to the client: `.chunked`, `.length`, `.untilClose` or `.none`.
     var downstreamFraming = BodyFraming.none
     var isResponseComplete = false
@@ -96,7 +95,8 @@ struct Exchange: ~Copyable {
     var counted: EndpointState?
 
     // Middleware.
-    var slots = InlineArray<16, UInt64>(repeating: 0)
+    /// `ChainSlots`, when the route has middleware.
+    var slots = SlabKey.none
     /// Steps of the chain that saw the request.
     var entered = 0
     /// Both stand behind the head in `requestBytes`.
@@ -239,6 +239,36 @@ extension Exchange {
         isResponseStarted = true
         self.status = status
         sentBytes = headCount
+    }
+
+    /// The client was too slow once and is not waited for again.
+    var wasTooSlow: Bool {
+        switch code {
+        case .requestTimeout, .bodyTimeout: true
+        default: false
+        }
+    }
+
+    /// Nothing more is expected of the client, but that it reads.
+    var needsNothing: Bool {
+        switch phase {
+        case .deciding, .connecting, .sending, .receiving, .replying: isRequestComplete
+        case .queued, .suspended, .tunnel: false
+        }
+    }
+
+    /// The head is sent and no answer has come.
+    var isSending: Bool {
+        if case .sending = phase { true } else { false }
+    }
+
+    var isReceiving: Bool {
+        if case .receiving = phase { true } else { false }
+    }
+
+    /// Bytes of an answer came.
+    mutating func noteAnswer(now: Instant) {
+        if firstByteAt == .never { firstByteAt = now }
     }
 
     /// The answer's content that went out together with its head.
