@@ -107,6 +107,7 @@ extension Worker where Driver: ~Copyable {
         if calls[key].isQueued {
             // It was tried in its turn and there was no permit: it keeps its place and its deadline.
             pools[pool].waiting.prepend(.call(key))
+            askIdleHolder(pools[pool].state)
             return
         }
         guard enterQueue(pool, .call(key)) else {

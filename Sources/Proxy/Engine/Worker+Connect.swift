@@ -162,8 +162,12 @@ extension Worker where Driver: ~Copyable {
         let newest = pools[pool].pushIdle(key, endpoint: index)
         if sessions.contains(newest) { sessions[newest].newer = key }
         sessions[key].becomeIdle(before: newest, now: driver.now)
-        if pools[pool].idleCount == 1 { pools[pool].state.noteIdle(context.index, holds: true) }
         setUpstreamTimer(key, after: sessions[key].idleLimit)
+        if pools[pool].idleCount == 1 {
+            pools[pool].state.noteIdle(context.index, holds: true)
+            // A worker that began to wait before the note stood asked nobody.
+            if pools[pool].state.hasWaiters { closeSession(key) }
+        }
     }
 
     /// Closes the idle session of a pool that was left alone for longest. False: there is none.
@@ -209,6 +213,7 @@ extension Worker where Driver: ~Copyable {
         if exchanges[exchange].isQueued {
             // It was tried in its turn and there was no permit: it keeps its place and its deadline.
             pools[pool].waiting.prepend(.exchange(exchange))
+            askIdleHolder(pools[pool].state)
             return
         }
         guard enterQueue(pool, .exchange(exchange)) else {
@@ -226,10 +231,16 @@ extension Worker where Driver: ~Copyable {
         guard state.enterQueue() else { return false }
         _ = firstWaiting(pool)
         pools[pool].waiting.append(waiter)
+        askIdleHolder(state)
+        return true
+    }
+
+    /// Asks another worker that holds idle sessions for the permit of one. This worker is noted as waiting already: one that comes to
+    /// hold an idle session later sees that.
+    mutating func askIdleHolder(_ state: UpstreamState) {
         if let holder = state.takeIdleHolder(except: context.index) {
             context.inboxes[holder].post(.giveUpIdle(upstream: state.name))
         }
-        return true
     }
 
     private mutating func isWaiting(_ waiter: PoolWaiter) -> Bool {
