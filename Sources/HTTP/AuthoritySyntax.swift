@@ -5,8 +5,8 @@ package enum AuthoritySyntax {
     /// Whether the bytes of a range are one: as `Authority` says, and no port 0.
     package static func isValid(_ bytes: Span<UInt8>, _ range: ByteRange) -> Bool {
         // Nearly all are plain names, with a port or none.
-        let end = min(ByteScan.plainHostEnd(bytes, from: range.lower), range.upper)
-        if end > range.lower && (end == range.upper || isPlainPort(bytes, end, range.upper)) { return true }
+        let end = ByteScan.plainHostEnd(bytes, from: range.lower)
+        if end > range.lower && (end >= range.upper || isPlainPort(bytes, end, range.upper)) { return true }
         return isUnusual(bytes.extracting(range.range))
     }
 

@@ -33,7 +33,7 @@ package enum ByteScan {
     /// As `word`, without a call for the end of what was received: of fewer than eight bytes in all it finds none.
     @inlinable
     @inline(__always)
-    static func window(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
+    package static func window(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
         let offset = Int(UInt32(truncatingIfNeeded: offset))
         let last = bytes.count &- 8
         if offset <= last { return load(bytes, offset) }
@@ -201,14 +201,15 @@ package enum ByteScan {
         let count = end &- start
         if count < 8 {
             let unused = UInt64(truncatingIfNeeded: 64 &- 8 &* count)
-            return areLettersOrHyphens(first &<< unused | (lows &* 0x2D) & ~(~0 &<< unused))
+            return unusualInName(first &<< unused | (lows &* 0x2D) & ~(~0 &<< unused)) == 0
         }
+        var marks = unusualInName(first)
         var at = end
         while at &- start > 8 {
-            if !areLettersOrHyphens(word(bytes, before: at)) { return false }
+            marks |= unusualInName(word(bytes, before: at))
             at &-= 8
         }
-        return areLettersOrHyphens(first)
+        return marks == 0
     }
 
     /// Offset of the first byte from `start` on that is no letter, digit, `-` or `.`, or one of the last seven.
@@ -232,6 +233,7 @@ package enum ByteScan {
     }
 
     /// The number that the lowest `count` (1 to 8) bytes of a word are the decimal digits of; nil when one is no digit.
+    @inlinable
     @inline(__always)
     package static func decimal(_ word: UInt64, count: Int) -> Int? {
         // As if zeros stood before the digits.
@@ -321,11 +323,11 @@ package enum ByteScan {
         return kind
     }
 
-    /// Whether all eight bytes are letters or `-`: names of other characters are rare.
+    /// Marks the bytes that are no letter and no `-`, right up to the first from 0x80 on: names of other characters are rare.
     @inline(__always)
-    private static func areLettersOrHyphens(_ word: UInt64) -> Bool {
+    private static func unusualInName(_ word: UInt64) -> UInt64 {
         let others = (word ^ lows &* 0x2D) &+ lows &* 0x7F
-        return (~letters(word) & others | word) & highs == 0
+        return (~letters(word) & others | word) & highs
     }
 
     /// Whether a run of bytes is a token (RFC 9110 section 5.6.2).

@@ -6,10 +6,11 @@ package enum ContentLength {
     static let digits = 19
 
     /// The number that stands at a place, as below.
+    @inline(__always)
     static func parse(_ bytes: Span<UInt8>, _ range: ByteRange) -> Int? {
         let count = Int(range.count)
         // Nearly all have one to eight digits.
-        if count > 0 && count <= 8 { return ByteScan.decimal(ByteScan.word(bytes, at: range.lower), count: count) }
+        if count > 0 && count <= 8 { return ByteScan.decimal(ByteScan.window(bytes, at: range.lower), count: count) }
         return parse(bytes.extracting(range.range))
     }
 

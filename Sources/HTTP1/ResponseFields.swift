@@ -30,7 +30,7 @@ struct ResponseFields {
         switch line.known {
         case .contentLength, .transferEncoding:
             head.fields[last].isRemoved = true
-            try noteFraming(line, bytes, head.minorVersion)
+            try noteFraming(line.known, line.value, bytes, head.minorVersion)
         case .connection:
             head.fields[last].isRemoved = true
             if !options.note(bytes.extracting(line.value.range)) { optionsAreBroken = true }
@@ -55,16 +55,17 @@ struct ResponseFields {
         }
     }
 
+    @inline(__always)
     private mutating func noteFraming(
-        _ line: FieldLine, _ bytes: Span<UInt8>, _ minorVersion: UInt8
+        _ field: KnownField, _ value: ByteRange, _ bytes: Span<UInt8>, _ minorVersion: UInt8
     ) throws(ResponseFailure) {
         // RFC 9112 section 6.3: more than one statement of the length means that the sender is broken or attacked.
         if contentLength != nil || isChunked { throw ResponseFailure(.responseInvalid) }
-        if line.known == .contentLength {
-            guard let length = ContentLength.parse(bytes, line.value) else { throw ResponseFailure(.responseInvalid) }
+        if field == .contentLength {
+            guard let length = ContentLength.parse(bytes, value) else { throw ResponseFailure(.responseInvalid) }
             contentLength = length
         } else {
-            guard minorVersion > 0, PackedToken(bytes.extracting(line.value.range)) == .chunked else {
+            guard minorVersion > 0, PackedToken(bytes.extracting(value.range)) == .chunked else {
                 throw ResponseFailure(.responseInvalid)
             }
             isChunked = true

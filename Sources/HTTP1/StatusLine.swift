@@ -25,10 +25,10 @@ enum StatusLine {
     /// Whether `HTTP/1.1 200 OK CRLF` stands at `offset`.
     @inline(__always)
     static func isUsual(_ bytes: Span<UInt8>, at offset: Int) -> Bool {
+        let last = Int(UInt32(truncatingIfNeeded: offset &+ 16))
         // ` 200 OK` and CR as a little-endian word; a test spells it.
-        ByteScan.wholeWord(bytes, at: offset) == HTTPVersion.oneOne
-            && ByteScan.wholeWord(bytes, at: offset &+ 8) == 0x0D4B_4F20_3030_3220
-            && ByteScan.pair(bytes, at: offset &+ 15) == 0x0A0D
+        return last < bytes.count && ByteScan.wholeWord(bytes, at: offset) == HTTPVersion.oneOne
+            && ByteScan.wholeWord(bytes, at: offset &+ 8) == 0x0D4B_4F20_3030_3220 && bytes[last] == 0x0A
     }
 
     @inline(never)
