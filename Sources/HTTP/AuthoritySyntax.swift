@@ -21,8 +21,10 @@ package enum AuthoritySyntax {
     private static func isPlainPort(_ bytes: Span<UInt8>, _ colon: Int, _ end: Int) -> Bool {
         let digits = end &- colon &- 1
         guard digits > 0, digits <= 5, bytes[colon] == 0x3A else { return false }
-        let word = ByteScan.wholeWord(bytes, at: colon &+ 1)
-        guard word & 0xFF != 0x30, let port = ByteScan.decimal(word, count: digits) else { return false }
-        return port <= 65_535
+        guard let port = ByteScan.decimal(ByteScan.wholeWord(bytes, at: colon &+ 1), count: digits) else { return false }
+        return port >= leastPorts[digits &- 1] && port <= 65_535
     }
+
+    /// The least numbers of one to five digits, the first of which is no zero.
+    private static let leastPorts: InlineArray<5, Int> = [1, 10, 100, 1_000, 10_000]
 }

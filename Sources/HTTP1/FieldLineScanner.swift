@@ -33,14 +33,14 @@ enum FieldLineScanner {
         if marks != 0 {
             // The bytes up to and with the colon.
             known = KnownField.recognise(ended: first & (marks ^ (marks &- 1)))
-            colon &+= marks.trailingZeroBitCount &>> 3
+            colon = ByteScan.place(start, marks)
         } else {
             repeat {
                 colon &+= 8
                 if colon &- start > 56 { return nil }
                 marks = ByteScan.colons(ByteScan.wholeWord(bytes, at: colon))
             } while marks == 0
-            colon &+= marks.trailingZeroBitCount &>> 3
+            colon = ByteScan.place(colon, marks)
             known = KnownField.recognise(bytes, from: start, to: colon, first)
         }
         guard ByteScan.isUsualSeparator(bytes, at: colon) else { return nil }

@@ -69,7 +69,7 @@ enum RequestLine {
             var marks = ByteScan.unusualInTarget(ByteScan.word(bytes, at: end))
             let next = end &+ 8
             while marks != 0 {
-                end = next &- 8 &+ marks.trailingZeroBitCount &>> 3
+                end = ByteScan.place(next &- 8, marks)
                 if end &- start > limit { throw RequestFailure(.uriTooLong) }
                 guard end < bytes.count else { return false }
                 let byte = bytes[end]
