@@ -6,7 +6,7 @@ package enum AuthoritySyntax {
     package static func isValid(_ bytes: Span<UInt8>, _ range: ByteRange) -> Bool {
         // Nearly all are plain names, with a port or none.
         let end = ByteScan.plainHostEnd(bytes, from: range.lower)
-        if end > range.lower && (end >= range.upper || isPlainPort(bytes, end, range.upper)) { return true }
+        if end > range.lower && (end == range.upper || isPlainPort(bytes, end, range.upper)) { return true }
         return isUnusual(bytes.extracting(range.range))
     }
 
@@ -21,7 +21,9 @@ package enum AuthoritySyntax {
     private static func isPlainPort(_ bytes: Span<UInt8>, _ colon: Int, _ end: Int) -> Bool {
         let digits = end &- colon &- 1
         guard digits > 0, digits <= 5, bytes[colon] == 0x3A else { return false }
-        guard let port = ByteScan.decimal(ByteScan.wholeWord(bytes, at: colon &+ 1), count: digits) else { return false }
+        guard let port = ByteScan.decimal(ByteScan.wholeWord(bytes, at: colon &+ 1), count: digits) else {
+            return false
+        }
         return port >= leastPorts[digits &- 1] && port <= 65_535
     }
 

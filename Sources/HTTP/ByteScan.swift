@@ -128,22 +128,35 @@ package enum ByteScan {
     @inlinable
     @inline(__always)
     package static func usualValueEnd(_ bytes: Span<UInt8>, from start: Int) -> Int? {
-        var at = start
-        var marks: UInt64
-        while true {
-            let word = window(bytes, at: at)
-            // Control characters and DEL, the zeros at the end too, and bytes from 0x80 on: two operations less per word
-            // than asking exactly, for the price of a call where there are such bytes.
-            marks = ((word &- lows &* 0x20) | (word &+ lows)) & highs
+        var at = Int(UInt32(truncatingIfNeeded: start))
+        var marks: UInt64 = 0
+        while at <= bytes.count &- 8 {
+            marks = unusualInValue(load(bytes, at))
             if marks != 0 { break }
-            at &+= 8
+            at = Int(UInt32(truncatingIfNeeded: at &+ 8))
         }
-        var end = place(at, marks)
+        var end = marks != 0 ? place(at, marks) : lastValueEnd(bytes, at)
         if pair(bytes, at: end) != 0x0A0D {
             end = fieldValueEnd(bytes, from: end)
             if pair(bytes, at: end) != 0x0A0D { return nil }
         }
         return bytes[end &- 1] > 0x20 ? end : nil
+    }
+
+    /// Marks control characters, DEL and bytes from 0x80 on: two operations less per word than asking for what a value must
+    /// not have, for the price of a call where there is HTAB or a byte from 0x80 on.
+    @inlinable
+    @inline(__always)
+    static func unusualInValue(_ word: UInt64) -> UInt64 {
+        ((word &- lows &* 0x20) | (word &+ lows)) & highs
+    }
+
+    /// The same for the last bytes, fewer than eight.
+    @usableFromInline
+    @inline(never)
+    static func lastValueEnd(_ bytes: Span<UInt8>, _ at: Int) -> Int {
+        // Zeros behind the end are marked.
+        place(at, unusualInValue(window(bytes, at: at)))
     }
 
     /// A control character other than HTAB.
@@ -231,17 +244,13 @@ package enum ByteScan {
         Int(UInt32(truncatingIfNeeded: at &+ marks.trailingZeroBitCount &>> 3))
     }
 
-    /// Marks the bytes that are no letter, digit, `-` or `.`, right up to the first from 0x80 on. There must be no control
-    /// characters but HTAB: folding the case would make `-`, `.` and digits of them.
+    /// Marks the bytes that are no letter, digit, `-` or `.`. Each mark is right.
     @inline(__always)
     static func unusualInHost(_ word: UInt64) -> UInt64 {
-        let folded = word | lows &* 0x20
-        let isHigh = folded &+ lows &* (0x80 - 0x61)
-        let isAboveDigits = folded &+ lows &* (0x80 - 0x3A)
-        let isAboveLetters = folded &+ lows &* (0x80 - 0x7B)
-        let isBelow = lows &* 0xAC &- folded
-        let isSlash = lows &* 0x80 &- (folded ^ lows &* 0x2F)
-        return (word | isBelow | isAboveLetters | (isAboveDigits & ~isHigh) | isSlash) & highs
+        let low = word & ~highs
+        let others = (low &+ lows &* (0x80 - 0x2D)) & ~(low &+ lows &* (0x80 - 0x3A))
+        let slash = (low ^ lows &* 0x2F) &+ lows &* 0x7F
+        return ~(letters(low) | others & slash) & highs | word & highs
     }
 
     /// The number that the lowest `count` (1 to 8) bytes of a word are the decimal digits of; nil when one is no digit.
