@@ -11,6 +11,7 @@ enum HeadWriter {
     ///
     /// Lines that already stand like that, one directly behind the other, are copied in one go: the bytes are those
     /// that writing each anew would give. There must be tailroom for `bytesNeeded`.
+    @inline(__always)
     static func appendFields(
         _ fields: borrowing FixedArray<FieldLine>, of bytes: Span<UInt8>, to buffer: inout Buffer,
         behind prefix: Int = 0
@@ -44,12 +45,8 @@ enum HeadWriter {
         appendLineEnd(to: &buffer)
     }
 
-    /// Two bytes are cheaper than a copy of two bytes.
     @inline(__always)
-    static func appendLineEnd(to buffer: inout Buffer) {
-        buffer.append(0x0D)
-        buffer.append(0x0A)
-    }
+    static func appendLineEnd(to buffer: inout Buffer) { buffer.append("\r\n") }
 
     /// Whether added lines have no control characters but HTAB, and CR and LF only in pairs, the last bytes being one:
     /// a last check, the names and values were checked when they were added.
@@ -64,6 +61,7 @@ enum HeadWriter {
     }
 
     /// Appends the framing field, if any.
+    @inline(__always)
     static func appendFraming(_ framing: BodyFraming, to buffer: inout Buffer) {
         switch framing {
         case .none, .untilClose: break

@@ -51,6 +51,7 @@ package enum RequestEncoder {
     }
 
     /// Everything up to the value of Host.
+    @inline(__always)
     private static func appendRequestLine(
         to buffer: inout Buffer, _ bytes: Span<UInt8>, _ head: borrowing RequestHead, _ path: Span<UInt8>
     ) {

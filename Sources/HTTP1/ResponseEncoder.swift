@@ -37,11 +37,9 @@ package enum ResponseEncoder {
             buffer.append(date)
             HeadWriter.appendLineEnd(to: &buffer)
         }
-        if case .none = framing, let length = head.declaredLength {
-            HeadWriter.appendFraming(.length(length), to: &buffer)
-        } else {
-            HeadWriter.appendFraming(framing, to: &buffer)
-        }
+        var stated = framing
+        if case .none = framing, let length = head.declaredLength { stated = .length(length) }
+        HeadWriter.appendFraming(stated, to: &buffer)
         switch connection {
         case .keepAlive: if clientMinorVersion == 0 { buffer.append("Connection: keep-alive\r\n") }
         case .close: buffer.append("Connection: close\r\n")
@@ -65,12 +63,13 @@ package enum ResponseEncoder {
     /// Status line and fields. The usual status line stands in the head as it is written, before the fields.
     @inline(__always)
     private static func appendLines(to buffer: inout Buffer, _ bytes: Span<UInt8>, _ head: borrowing ResponseHead) {
+        var prefix = 0
         if head.status == 200 && StatusLine.isUsual(bytes, at: 0) {
-            HeadWriter.appendFields(head.fields, of: bytes, to: &buffer, behind: StatusLine.usualCount)
+            prefix = StatusLine.usualCount
         } else {
             appendStatusLine(to: &buffer, bytes, head)
-            HeadWriter.appendFields(head.fields, of: bytes, to: &buffer)
         }
+        HeadWriter.appendFields(head.fields, of: bytes, to: &buffer, behind: prefix)
     }
 
     /// RFC 9112 section 4: the SP before the reason stays when the reason is empty.
