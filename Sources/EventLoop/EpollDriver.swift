@@ -93,6 +93,7 @@ package struct EpollDriver: IODriver, ~Copyable {
     }
 
     /// Nanoseconds that a wait may last; negative: for ever.
+    @inline(__always)
     private mutating func timeout(_ deadline: Instant) -> Int64 {
         if ready.count | broken.count | connectedAtOnce.count != 0 { return 0 }
         let earliest = pausedListeners > 0 ? min(deadline, firstResumption) : deadline

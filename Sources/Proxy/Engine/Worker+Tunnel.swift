@@ -106,7 +106,7 @@ extension Worker where Driver: ~Copyable {
         box.tunnel.lastActivity = driver.now
         exchanges[exchange].requestContentBytes &+= buffer.count
         do throws(WebSocketFailure) {
-            _ = try box.tunnel.fromClient.scan(buffer.span)
+            try box.scanFromClient(buffer.span)
             let socket = sessions[session].socket
             driver.send(socket, buffer, more: false)
             if driver.queuedBytes(socket) > 0 { pauseDownstream(downstream) }
@@ -129,7 +129,7 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].responseContentBytes &+= buffer.count
         exchanges[exchange].sentBytes &+= buffer.count
         do throws(WebSocketFailure) {
-            _ = try box.tunnel.fromUpstream.scan(buffer.span)
+            try box.scanFromUpstream(buffer.span)
             let socket = downstreams[downstream].socket
             driver.send(socket, buffer, more: false)
             if driver.queuedBytes(socket) > 0 { pauseSession(session) }

@@ -299,6 +299,21 @@ final class TunnelBox {
     var tunnel: Tunnel
 
     init(_ tunnel: Tunnel) { self.tunnel = tunnel }
+
+    /// Scans with a copy and puts it back: a call that changed the scanner in place would be an access of some length, and for
+    /// its sake every access to the tunnel would be checked at run time (150 instructions a message).
+    func scanFromClient(_ bytes: Span<UInt8>) throws(WebSocketFailure) {
+        var scanner = tunnel.fromClient
+        defer { tunnel.fromClient = scanner }
+        _ = try scanner.scan(bytes)
+    }
+
+    /// As `scanFromClient`.
+    func scanFromUpstream(_ bytes: Span<UInt8>) throws(WebSocketFailure) {
+        var scanner = tunnel.fromUpstream
+        defer { tunnel.fromUpstream = scanner }
+        _ = try scanner.scan(bytes)
+    }
 }
 
 /// The two directions of an upgraded connection.
