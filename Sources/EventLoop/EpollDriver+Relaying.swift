@@ -57,17 +57,17 @@ extension EpollDriver {
             case .end:
                 // The next visit finds it again.
                 visitAgain(id)
-                return .relayed(id, moved)
+                return .relayed(id, moved, isFollowed: false)
             case .failed:
                 // The kernel says so once only.
                 markBroken(id)
-                return .relayed(id, moved)
+                return .relayed(id, moved, isFollowed: false)
             }
             if slots[destination].queuedBytes > 0 || slots[destination].flags.contains(.broken) { break }
         }
-        if slots[id].relayRest == 0 { endRelay(id) }
+        let isFollowed = slots[id].relayRest == 0 && !endRelay(id)
         visitAgain(id)
-        return moved > 0 ? .relayed(id, moved) : nil
+        return moved > 0 ? .relayed(id, moved, isFollowed: isFollowed) : nil
     }
 
     private mutating func visitAgain(_ id: SocketID) {
@@ -112,13 +112,13 @@ extension EpollDriver {
         return result
     }
 
-    /// The last byte of a relay is through. Mostly nothing stands behind it, and the connection is then as quiet as one that was
-    /// read to its end: without this look it would be in doubt, and be no use to a pool, until its next visit.
-    private mutating func endRelay(_ id: SocketID) {
+    /// The last byte of a relay is through: whether nothing stands behind it, as mostly. A receive would have seen that. The
+    /// connection is then as quiet as one that was read to its end; without this look it would be in doubt until its next visit.
+    private mutating func endRelay(_ id: SocketID) -> Bool {
         slots[id].flags.subtract([.relaying, .relayCopies])
-        if slots[id].flags.contains(.readable), !slots[id].flags.contains(.ending), isQuietInKernel(id) {
-            slots[id].flags.remove(.readable)
-        }
+        guard !slots[id].flags.contains(.ending), isQuietInKernel(id) else { return false }
+        slots[id].flags.remove(.readable)
+        return true
     }
 
     /// Sends the bytes in a socket's pipe. False: it does not take them all, or is broken.

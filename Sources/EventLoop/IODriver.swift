@@ -83,8 +83,9 @@ package enum IOEvent: ~Copyable {
     case connected(SocketID)
     /// Bytes arrived; never empty.
     case data(SocketID, Buffer)
-    /// So many bytes went to the destination of `relay`, or into its queue; never 0.
-    case relayed(SocketID, Int)
+    /// So many bytes went to the destination of `relay`, or into its queue; never 0. With the last of its count: whether the
+    /// source has more than that already, bytes or its end.
+    case relayed(SocketID, Int, isFollowed: Bool)
     /// The peer ended its direction; ours is still open.
     case endOfStream(SocketID)
     /// The connection is broken (or was never made). Only `close` makes sense now.

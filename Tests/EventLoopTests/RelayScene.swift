@@ -14,6 +14,7 @@ final class RelayScene {
     var data: [SocketID: [UInt8]] = [:]
     /// Sizes of the buffers of `data`.
     var pieces: [Int] = []
+    var followed: Set<SocketID> = []
     var ended: Set<SocketID> = []
     var failed: Set<SocketID> = []
     var drained: Set<SocketID> = []
@@ -55,8 +56,9 @@ final class RelayScene {
 
     private func note(_ event: consuming IOEvent) {
         switch consume event {
-        case .relayed(let socket, let count):
+        case .relayed(let socket, let count, let isFollowed):
             relayed[socket, default: 0] += count
+            if isFollowed { followed.insert(socket) }
             if let destination = pausing[socket], driver.queuedBytes(destination) > 0 { driver.pause(socket) }
         case .data(let socket, let buffer):
             data[socket, default: []] += Self.bytes(buffer)

@@ -37,7 +37,7 @@ import Testing
         source.write(Self.pattern(1_000))
         #expect(scene.run { scene.relayed[source.socket] == 1_000 })
         // A pool asks in the same turn, before the driver visits the socket again.
-        #expect(scene.isQuiet(source.socket))
+        #expect(scene.isQuiet(source.socket) && scene.followed.isEmpty)
         source.write(Self.pattern(1_001))
         #expect(scene.run { scene.data[source.socket]?.count == 1 })
     }
@@ -161,6 +161,18 @@ import Testing
             return first.received.count == content.count && second.received.count == other.count
         }
         #expect(isThrough && first.received == content && second.received == other)
+    }
+
+    @Test(arguments: [64, 0], [true, false])
+    func `what stands behind a relay is told with its last byte`(pipes: Int, isEnd: Bool) throws {
+        let scene = try RelayScene(pipes: pipes)
+        let (source, destination) = (try scene.connect(), try scene.connect())
+        source.write(Self.pattern(isEnd ? 1_000 : 1_001))
+        if isEnd { source.end() }
+        #expect(scene.relay(source, destination, 1_000))
+        #expect(scene.run { scene.relayed[source.socket] == 1_000 })
+        #expect(scene.followed == [source.socket] && !scene.isQuiet(source.socket))
+        #expect(scene.run { isEnd ? scene.ended.contains(source.socket) : scene.data[source.socket]?.count == 1 })
     }
 
     @Test func `a fast relay lets others have their turn`() throws {

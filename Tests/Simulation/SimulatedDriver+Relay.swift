@@ -41,6 +41,6 @@ extension SimulatedDriver {
             if !destination.isBlocked, !destination.awaitsMore { destination.flush() }
         }
         comeAgain(id, connection)
-        return .relayed(id, count)
+        return .relayed(id, count, isFollowed: connection.relayRest == 0 && hasInput(connection))
     }
 }

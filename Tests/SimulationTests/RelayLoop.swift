@@ -45,7 +45,7 @@ struct RelayLoop<Driver: IODriver & ~Copyable>: SimulatedSystem, ~Copyable {
         case .accepted(let socket, let listener, _): accept(socket, listener)
         case .connected(let socket): connected(socket)
         case .data(let socket, let buffer): relay(socket, buffer)
-        case .relayed(let socket, let count): relayed(socket, count)
+        case .relayed(let socket, let count, _): relayed(socket, count)
         case .endOfStream(let socket): end(socket)
         case .failed(let socket, _): fail(socket)
         case .drained(let socket): drained(socket)

@@ -5,9 +5,9 @@ import HTTP
 /// Long content whose length is known on both sides goes from socket to socket inside the driver. The engine keeps its books
 /// by what the driver tells: counts, timers and back-pressure are the same as for content that passes through its hands.
 extension Worker where Driver: ~Copyable {
-    mutating func onRelayed(_ socket: SocketID, _ count: Int) {
+    mutating func onRelayed(_ socket: SocketID, _ count: Int, isFollowed: Bool) {
         if let key = sessionKey(socket) {
-            responseRelayed(key, count)
+            responseRelayed(key, count, isFollowed: isFollowed)
         } else if let key = downstreamKey(socket) {
             requestRelayed(key, count)
         }
@@ -26,7 +26,7 @@ extension Worker where Driver: ~Copyable {
             count: exchanges[exchange].responseRest)
     }
 
-    private mutating func responseRelayed(_ key: SlabKey, _ count: Int) {
+    private mutating func responseRelayed(_ key: SlabKey, _ count: Int, isFollowed: Bool) {
         let exchange = sessions[key].exchange
         guard exchanges.contains(exchange), exchanges[exchange].phase == .receiving,
             count <= exchanges[exchange].responseRest
@@ -38,6 +38,8 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].responseContentBytes &+= count
         exchanges[exchange].sentBytes &+= count
         if exchanges[exchange].responseRest == 0 { exchanges[exchange].isResponseComplete = true }
+        // What stands behind the answer must not be taken for the next one (RFC 9112 section 9.2).
+        if isFollowed { exchanges[exchange].keepsSession = false }
         afterContent(exchange, key)
     }
 

@@ -105,8 +105,8 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             } else {
                 onDownstreamData(owner, buffer)
             }
-        case .relayed(let socket, let count):
-            onRelayed(socket, count)
+        case .relayed(let socket, let count, let isFollowed):
+            onRelayed(socket, count, isFollowed: isFollowed)
         case .endOfStream(let socket):
             if let key = sessionKey(socket) {
                 onUpstreamEnd(key)
