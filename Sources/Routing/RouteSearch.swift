@@ -143,16 +143,12 @@ extension Router {
             index &+= 1
             guard candidate.order < search.order else { return }
             if search.collected != nil {
-                search.collected?.append(candidate.route)
+                Self.collect(candidate.route, &search)
                 continue
             }
             let isMethodServed = serves(candidate, request)
             if !isMethodServed, search.isMethodRefused { continue }
-            if candidate.conditions.count > 0,
-                !conditions.hold(candidate.conditions, query: request.query, head: head, bytes: request.bytes)
-            {
-                continue
-            }
+            if candidate.conditions.count > 0, !holds(candidate.conditions, request, head) { continue }
             if isMethodServed {
                 search.order = candidate.order
                 search.route = candidate.route
@@ -162,6 +158,20 @@ extension Router {
         }
     }
 
+    // What few routes need is not inlined: the registers and the stack that it wants would be paid for by every request.
+
+    @inline(never)
+    private static func collect(_ route: Int32, _ search: inout RouteSearch) {
+        search.collected?.append(route)
+    }
+
+    @inline(never)
+    private func holds(
+        _ places: PathTrie.Places, _ request: borrowing RoutedRequest, _ head: borrowing RequestHead
+    ) -> Bool {
+        conditions.hold(places, query: request.query, head: head, bytes: request.bytes)
+    }
+
     @inline(__always)
     private func serves(_ candidate: PathTrie.Candidate, _ request: borrowing RoutedRequest) -> Bool {
         guard candidate.methodBits & MethodSet.bit(request.method) != 0 else { return false }
@@ -169,6 +179,7 @@ extension Router {
     }
 
     /// Methods are case-sensitive (RFC 9110 section 9.1).
+    @inline(never)
     private func servesToken(_ candidate: PathTrie.Candidate, _ request: borrowing RoutedRequest) -> Bool {
         let first = Int(candidate.methodTokens.start)
         for index in first..<(first &+ Int(candidate.methodTokens.count))
