@@ -145,12 +145,10 @@ extension UpstreamState {
     /// A worker that waits for a permit, each in its turn; it is no longer noted. Wake it.
     package func takeWaiter() -> Int? { counters.waiters.take() }
 
-    /// Notes that a worker has begun (or ceased) to hold idle sessions.
-    package func noteIdle(_ worker: Int, holds: Bool) {
-        if holds { counters.idleHolders.insert(worker) } else { counters.idleHolders.remove(worker) }
-    }
+    /// Notes that a worker holds idle sessions. The note stays when it has none any more.
+    package func noteIdle(_ worker: Int) { counters.idleHolders.insert(worker) }
 
-    /// Another worker that holds idle sessions: ask it to close one. It is no longer noted until it says so again.
+    /// Another worker that may hold idle sessions: ask it to close one. It is no longer noted until it says so again.
     package func takeIdleHolder(except worker: Int) -> Int? { counters.idleHolders.take(except: worker) }
 
     /// Takes a place in the queue of exchanges that wait for a connection. False: `max_pending` wait already.

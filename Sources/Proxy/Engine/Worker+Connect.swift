@@ -163,11 +163,8 @@ extension Worker where Driver: ~Copyable {
         if sessions.contains(newest) { sessions[newest].newer = key }
         sessions[key].becomeIdle(before: newest, now: driver.now)
         setUpstreamTimer(key, after: sessions[key].idleLimit)
-        if pools[pool].idleCount == 1 {
-            pools[pool].state.noteIdle(context.index, holds: true)
-            // A worker that began to wait before the note stood asked nobody.
-            if pools[pool].state.hasWaiters { closeSession(key) }
-        }
+        // A worker that began to wait before the note stood asked nobody.
+        if noteIdle(pool), pools[pool].state.hasWaiters { closeSession(key) }
     }
 
     /// Closes the idle session of a pool that was left alone for longest. False: there is none.
@@ -184,14 +181,33 @@ extension Worker where Driver: ~Copyable {
         return true
     }
 
+    /// Lets other workers know that this one may hold idle sessions of an upstream. The note stays when the last of them goes: a
+    /// worker that is asked in vain passes the question on, which is rare, and a pool's last session comes and goes with every
+    /// request. False: the note stood.
+    private mutating func noteIdle(_ pool: SlabKey) -> Bool {
+        guard !pools[pool].isNoted else { return false }
+        pools[pool].isNoted = true
+        pools[pool].state.noteIdle(context.index)
+        return true
+    }
+
+    /// Another worker took the note and wants the permit of an idle session.
+    mutating func giveUpIdle(_ pool: SlabKey) {
+        pools[pool].isNoted = false
+        // Others may have begun to wait while the note was taken.
+        repeat {
+            guard closeOldestIdle(pool) else { break }
+            if pools[pool].idleCount > 0 { _ = noteIdle(pool) }
+        } while pools[pool].idleCount > 0 && pools[pool].state.hasWaiters
+        if pools[pool].idleCount == 0, pools[pool].state.hasWaiters { askIdleHolder(pools[pool].state) }
+    }
+
     mutating func unlinkIdle(_ key: SlabKey) {
         guard let place = sessions[key].leaveIdle() else { return }
         if sessions.contains(place.older) { sessions[place.older].newer = place.newer }
         let isNewest = !sessions.contains(place.newer)
         if !isNewest { sessions[place.newer].older = place.older }
-        if pools[place.pool].removeIdle(place, isNewest: isNewest) {
-            pools[place.pool].state.noteIdle(context.index, holds: false)
-        }
+        pools[place.pool].removeIdle(place, isNewest: isNewest)
     }
 
     /// Closes an upstream connection and gives its permit back.

@@ -66,7 +66,7 @@ extension Worker where Driver: ~Copyable {
 
     private mutating func route(_ exchange: SlabKey, _ key: SlabKey) {
         let listener = downstreams[key].listener.number
-        guard let router = snapshots[current].snapshot.router(ofListener: listener) else {
+        guard let router = snapshots[current].router(ofListener: listener) else {
             reply(exchange, .noRoute)
             return
         }

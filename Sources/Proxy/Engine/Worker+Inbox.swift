@@ -75,11 +75,7 @@ extension Worker where Driver: ~Copyable {
     /// Closes the idle session that was used last but longest ago, so that another worker gets its permit.
     private mutating func giveUpIdle(_ upstream: String) {
         guard let pool = livePool(named: upstream) else { return }
-        // Others may have begun to wait while the note that this worker holds idle sessions was taken.
-        repeat {
-            guard closeOldestIdle(pool) else { return }
-            if pools[pool].idleCount > 0 { pools[pool].state.noteIdle(context.index, holds: true) }
-        } while pools[pool].idleCount > 0 && pools[pool].state.hasWaiters
+        giveUpIdle(pool)
     }
 
     // MARK: The way out

@@ -116,7 +116,7 @@ extension Worker where Driver: ~Copyable {
         if closesDownstream || !exchanges[exchange].isRequestComplete {
             downstreams[exchanges[exchange].downstream].closes = true
         }
-        timers.remove(Owner.upstreamTimer(key))
+        // The response timer still runs: `afterContent` replaces it.
         if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }
         endRetry(exchange)
         let headCount = response.head.byteCount

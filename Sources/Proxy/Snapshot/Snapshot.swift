@@ -12,7 +12,7 @@ package final class Snapshot: Sendable {
     /// By number; nil: not in this configuration.
     private let listeners: [ListenerState?]
     /// By number of the listener.
-    private let routers: [Router?]
+    let routers: [Router?]
     let routes: [RouteState]
     package let upstreams: [UpstreamState]
     let middleware: MiddlewareInstances
@@ -36,11 +36,6 @@ package final class Snapshot: Sendable {
         self.logLane = logLane
         isLogged = logLane >= 0 || routes.contains { $0.logLane >= 0 }
         trusted = config.trustedProxies
-    }
-
-    /// The routes for connections of a listener, which may be of an older snapshot: its number counts. Nil: the listener is gone.
-    func router(ofListener number: Int) -> Router? {
-        number < routers.count ? routers[number] : nil
     }
 
     func listener(numbered number: Int) -> ListenerState? {

@@ -1,4 +1,5 @@
 import Containers
+import Routing
 
 /// A snapshot as one worker uses it: one strong reference, counted in integers.
 struct SnapshotUse: ~Copyable {
@@ -9,10 +10,18 @@ struct SnapshotUse: ~Copyable {
     let pools: [SlabKey]
     /// As the snapshot says: asked for each request, and reading it here counts no reference.
     let isLogged: Bool
+    /// By number of the listener, as in the snapshot.
+    let routers: [Router?]
 
     init(snapshot: Snapshot, pools: [SlabKey]) {
         self.snapshot = snapshot
         self.pools = pools
         isLogged = snapshot.isLogged
+        routers = snapshot.routers
+    }
+
+    /// The routes for connections of a listener, which may be of an older snapshot: its number counts. Nil: the listener is gone.
+    func router(ofListener number: Int) -> Router? {
+        number < routers.count ? routers[number] : nil
     }
 }

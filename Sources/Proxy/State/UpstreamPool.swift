@@ -13,6 +13,8 @@ struct UpstreamPool: ~Copyable {
     /// Most recently used idle session of each endpoint; last in, first out.
     var newestIdle: FixedArray<SlabKey>
     var idleCount = 0
+    /// Other workers know that there may be idle sessions here.
+    var isNoted = false
     /// Idle sessions that it keeps.
     let idleLimit: Int
     /// Nanoseconds after which a connection is not kept any more.
@@ -56,10 +58,9 @@ struct UpstreamPool: ~Copyable {
         return newest
     }
 
-    /// Takes a session out of the idle ones. True: it was the last.
-    mutating func removeIdle(_ place: IdlePlace, isNewest: Bool) -> Bool {
+    /// Takes a session out of the idle ones.
+    mutating func removeIdle(_ place: IdlePlace, isNewest: Bool) {
         if isNewest, place.endpointIndex >= 0 { newestIdle[place.endpointIndex] = place.older }
         idleCount &-= 1
-        return idleCount == 0
     }
 }
