@@ -1,9 +1,8 @@
-private import Config
-
 /// A set of an upstream's endpoints, by index: 256 bits, no allocation.
 package struct EndpointSet: Sendable {
-    /// Endpoints that an upstream may have.
-    package static let capacity = UpstreamConfig.endpointsLimit
+    /// Endpoints that an upstream may have: `UpstreamConfig.endpointsLimit`, as a constant and not read from another module's
+    /// global, which costs a look at whether it is initialised for each question.
+    package static var capacity: Int { 256 }
 
     private var words = InlineArray<4, UInt64>(repeating: 0)
 

@@ -1,3 +1,4 @@
+import Config
 import Containers
 import Testing
 
@@ -5,6 +6,11 @@ import Testing
 
 @Suite("A set of endpoints")
 struct EndpointSetTests {
+    @Test("holds as many endpoints as a configuration may have")
+    func capacity() {
+        #expect(EndpointSet.capacity == UpstreamConfig.endpointsLimit)
+    }
+
     @Test("holds what a Set holds, for random members")
     func model() {
         var random = RandomSource(seed: 7)
