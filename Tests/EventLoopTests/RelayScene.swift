@@ -8,6 +8,7 @@ final class RelayScene {
     private var driver: EpollDriver
     private let listener: FileDescriptor
     private let address: SocketAddress
+    private let path: String?
 
     // What the driver said.
     var relayed: [SocketID: Int] = [:]
@@ -21,12 +22,19 @@ final class RelayScene {
     /// Sources that are paused while their destination has something queued, as the engine does it.
     var pausing: [SocketID: SocketID] = [:]
 
-    init(pipes: Int) throws {
+    init(pipes: Int, isUnix: Bool = false) throws {
         Process.ignoreBrokenPipes()
-        let listener = try Socket.listen(on: .ip(.v4(0x7F00_0001), port: 0), backlog: 16)
+        let path = "/tmp/martlet-relay-\(Process.id)-\(Clock.randomSeed()).sock"
+        let listener = try Socket.listen(
+            on: isUnix ? .unix(path: path) : .ip(.v4(0x7F00_0001), port: 0), backlog: 16)
         address = try Socket.localAddress(listener.number)
         driver = try EpollDriver.make(connections: 16, wake: try Wakeup(), pipes: pipes)
         self.listener = listener
+        self.path = isUnix ? path : nil
+    }
+
+    deinit {
+        if let path { try? SocketFile.remove(path) }
     }
 
     func connect() throws -> Peer {

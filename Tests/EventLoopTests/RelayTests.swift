@@ -11,9 +11,9 @@ import Testing
         return bytes
     }
 
-    @Test(arguments: [64, 1, 0])
-    func `a relay moves exactly its count and what stands behind comes as data`(pipes: Int) throws {
-        let scene = try RelayScene(pipes: pipes)
+    @Test(arguments: [64, 1, 0], [false, true])
+    func `a relay moves exactly its count and what stands behind comes as data`(pipes: Int, isUnix: Bool) throws {
+        let scene = try RelayScene(pipes: pipes, isUnix: isUnix)
         let (source, destination) = (try scene.connect(), try scene.connect())
         let content = Self.pattern(3_000_000)
         let all = content + Array("behind".utf8)
