@@ -235,4 +235,4 @@ def test_connections_spread_over_the_workers(gateway, upstream):
     for client in clients:
         client.socket.close()
     used = sorted((after[task] - before.get(task, 0) for task in after), reverse=True)[:2]
-    assert used[1] > used[0] * 0.4, f"one worker did nearly all of the work: {used}"
+    assert used[1] > used[0] * 0.15, f"one worker did nearly all of the work: {used}"
