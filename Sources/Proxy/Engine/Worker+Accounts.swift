@@ -5,7 +5,7 @@ package struct WorkerAccounts: Sendable, Equatable {
     package var downstreams = 0
     package var upstreams = 0
     package var exchanges = 0
-    /// What exchanges keep apart: state of chunked content and of middleware.
+    /// What exchanges keep apart: state of chunked content, middleware and tunnels.
     package var exchangeParts = 0
     /// Deadlines that are set.
     package var timers = 0
@@ -21,7 +21,7 @@ extension Worker where Driver: ~Copyable {
         accounts.downstreams = downstreams.count
         accounts.upstreams = sessions.count
         accounts.exchanges = exchanges.count
-        accounts.exchangeParts = chunks.count + chainSlots.count
+        accounts.exchangeParts = chunks.count + chainSlots.count + tunnels.count
         accounts.timers = timers.count
         accounts.snapshots = snapshots.count
         return accounts

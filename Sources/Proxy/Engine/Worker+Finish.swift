@@ -111,6 +111,7 @@ extension Worker where Driver: ~Copyable {
         chunks.discard(exchanges[exchange].requestChunks)
         chunks.discard(exchanges[exchange].responseChunks)
         chainSlots.discard(exchanges[exchange].slots)
+        tunnels.discard(exchanges[exchange].tunnel)
         let use = exchanges[exchange].snapshot
         exchanges.discard(exchange)
         releaseSnapshot(use)

@@ -36,13 +36,11 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].phase = .tunnel
         exchanges[exchange].keepsSession = false
         exchanges[exchange].totalDeadline = .never
-        exchanges[exchange].tunnel = Tunnel(
-            fromClient: WebSocketFrameScanner(
-                direction: .fromClient, messageLimit: route.webSocketMessageLimit, allowsCompression: true),
-            fromUpstream: WebSocketFrameScanner(
-                direction: .fromServer, messageLimit: route.webSocketMessageLimit, allowsCompression: true),
-            idleTimeout: route.webSocketIdleTimeout, pingInterval: route.webSocketPingInterval,
-            lastActivity: driver.now, pingedAt: driver.now)
+        let tunnel = Tunnel(
+            messageLimit: route.webSocketMessageLimit, idleTimeout: route.webSocketIdleTimeout,
+            pingInterval: route.webSocketPingInterval, now: driver.now)
+        // There is one for every exchange that can be.
+        exchanges[exchange].tunnel = tunnels.insert(tunnel) ?? .none
         downstreams[downstream].phase = .tunnel
         timers.remove(Owner.upstreamTimer(key))
         forgetSnapshot(exchange)
@@ -98,22 +96,21 @@ extension Worker where Driver: ~Copyable {
 
     mutating func relayFromClient(_ downstream: SlabKey, _ buffer: consuming Buffer) {
         let exchange = downstreams[downstream].exchange
-        let session = exchanges.contains(exchange) ? exchanges[exchange].session : .none
-        guard sessions.contains(session), let box = exchanges[exchange].tunnelBox, !box.tunnel.isClosing else {
+        guard let key = openTunnel(of: exchange), sessions.contains(exchanges[exchange].session) else {
             driver.buffers.give(buffer)
             return
         }
-        box.tunnel.lastActivity = driver.now
+        let session = exchanges[exchange].session
         exchanges[exchange].requestContentBytes &+= buffer.count
+        let socket = sessions[session].socket
         do throws(WebSocketFailure) {
-            try box.scanFromClient(buffer.span)
-            let socket = sessions[session].socket
+            try tunnels[key].follow(fromClient: buffer.span, now: driver.now)
             driver.send(socket, buffer, more: false)
             if driver.queuedBytes(socket) > 0 { pauseDownstream(downstream) }
-            noteTunnelActivity(box, downstream)
+            noteTunnelActivity(key, downstream)
         } catch {
             buffer.keepFirst(error.relayable)
-            driver.send(sessions[session].socket, buffer, more: false)
+            driver.send(socket, buffer, more: false)
             if error.isAtBorder { sendClose(error.code, toUpstream: session) }
             closeTunnel(exchange, error.code, fromClientFault: true)
         }
@@ -121,33 +118,38 @@ extension Worker where Driver: ~Copyable {
 
     mutating func relayFromUpstream(_ exchange: SlabKey, _ session: SlabKey, _ buffer: consuming Buffer) {
         let downstream = exchanges[exchange].downstream
-        guard downstreams.contains(downstream), let box = exchanges[exchange].tunnelBox, !box.tunnel.isClosing else {
+        guard let key = openTunnel(of: exchange), downstreams.contains(downstream) else {
             driver.buffers.give(buffer)
             return
         }
-        box.tunnel.lastActivity = driver.now
-        exchanges[exchange].responseContentBytes &+= buffer.count
-        exchanges[exchange].sentBytes &+= buffer.count
+        exchanges[exchange].noteRelayed(buffer.count)
+        let socket = downstreams[downstream].socket
         do throws(WebSocketFailure) {
-            try box.scanFromUpstream(buffer.span)
-            let socket = downstreams[downstream].socket
+            try tunnels[key].follow(fromUpstream: buffer.span, now: driver.now)
             driver.send(socket, buffer, more: false)
             if driver.queuedBytes(socket) > 0 { pauseSession(session) }
-            noteTunnelActivity(box, downstream)
+            noteTunnelActivity(key, downstream)
         } catch {
             buffer.keepFirst(error.relayable)
-            driver.send(downstreams[downstream].socket, buffer, more: false)
+            driver.send(socket, buffer, more: false)
             if error.isAtBorder { sendClose(error.code, toClient: downstream) }
             closeTunnel(exchange, error.code, fromClientFault: false)
         }
     }
 
+    /// The tunnel of an exchange, nil when there is none or we are closing it: what comes then is thrown away.
+    private mutating func openTunnel(of exchange: SlabKey) -> SlabKey? {
+        guard exchanges.contains(exchange) else { return nil }
+        let key = exchanges[exchange].tunnel
+        return tunnels.contains(key) && !tunnels[key].isClosing ? key : nil
+    }
+
     /// Bytes passed: deadlines that count from the last activity move on. The wheel keeps the place of a deadline that moves on, and
     /// the other deadlines of a tunnel do not depend on activity.
-    private mutating func noteTunnelActivity(_ box: TunnelBox, _ downstream: SlabKey) {
-        guard box.tunnel.closeAt == .never, box.tunnel.drainAt == .never else { return }
-        let limit = min(box.tunnel.idleTimeout, box.tunnel.pingInterval)
-        timers.set(Owner.downstreamTimer(downstream), to: driver.now.advanced(by: limit))
+    private mutating func noteTunnelActivity(_ key: SlabKey, _ downstream: SlabKey) {
+        if let deadline = tunnels[key].deadlineAfterActivity(now: driver.now) {
+            timers.set(Owner.downstreamTimer(downstream), to: deadline)
+        }
     }
 
     // MARK: Ends
@@ -158,52 +160,48 @@ extension Worker where Driver: ~Copyable {
             closeDownstream(downstream)
             return
         }
-        exchanges[exchange].tunnel?.clientEnded = true
+        let key = exchanges[exchange].tunnel
         let session = exchanges[exchange].session
-        guard sessions.contains(session), exchanges[exchange].tunnel?.upstreamEnded == false else {
+        guard tunnels.contains(key), sessions.contains(session), !tunnels[key].upstreamEnded else {
             endTunnel(exchange)
             return
         }
+        tunnels[key].clientEnded = true
         driver.shutdownWrite(sessions[session].socket)
-        exchanges[exchange].tunnel?.closeAt = driver.now.advanced(by: Self.closeGrace)
+        tunnels[key].closeAt = driver.now.advanced(by: Self.closeGrace)
         armTunnelTimer(exchange, downstream)
     }
 
     /// The upstream ended its direction: the client is told why, unless a close frame said so.
     mutating func onUpstreamTunnelEnd(_ exchange: SlabKey, _ session: SlabKey) {
         let downstream = exchanges[exchange].downstream
-        guard downstreams.contains(downstream), let tunnel = exchanges[exchange].tunnel else { return }
-        exchanges[exchange].tunnel?.upstreamEnded = true
-        if tunnel.clientEnded {
+        let key = exchanges[exchange].tunnel
+        guard downstreams.contains(downstream), tunnels.contains(key) else { return }
+        tunnels[key].upstreamEnded = true
+        if tunnels[key].clientEnded {
             endTunnel(exchange)
             return
         }
-        if tunnel.fromUpstream.closeCode == nil, !tunnel.fromUpstream.isClosed, !tunnel.isClosing {
-            if tunnel.fromUpstream.isAtBorder { sendClose(.internalError, toClient: downstream) }
+        if !tunnels[key].fromUpstream.isClosed, !tunnels[key].isClosing {
+            if tunnels[key].mayWriteToClient { sendClose(.internalError, toClient: downstream) }
             exchanges[exchange].code = .connectionTerminated
         }
         driver.shutdownWrite(downstreams[downstream].socket)
-        exchanges[exchange].tunnel?.closeAt = driver.now.advanced(by: Self.closeGrace)
+        tunnels[key].closeAt = driver.now.advanced(by: Self.closeGrace)
         armTunnelTimer(exchange, downstream)
     }
 
     /// Ends a tunnel from our side. Close frames for the side at fault were sent already.
     private mutating func closeTunnel(_ exchange: SlabKey, _ code: WebSocketCloseCode, fromClientFault: Bool?) {
-        guard var tunnel = exchanges[exchange].tunnel, !tunnel.isClosing else { return }
-        tunnel.isClosing = true
-        tunnel.closeAt = driver.now.advanced(by: Self.closeGrace)
-        exchanges[exchange].tunnel = tunnel
+        let key = exchanges[exchange].tunnel
+        guard tunnels.contains(key), tunnels[key].close(at: driver.now.advanced(by: Self.closeGrace)) else { return }
         if exchanges[exchange].code == .none, code == .messageTooBig { exchanges[exchange].code = .messageTooBig }
         let downstream = exchanges[exchange].downstream
         let session = exchanges[exchange].session
-        if fromClientFault != false, downstreams.contains(downstream), tunnel.fromUpstream.isAtBorder,
-            !tunnel.fromUpstream.isClosed
-        {
+        if fromClientFault != false, downstreams.contains(downstream), tunnels[key].mayWriteToClient {
             sendClose(code, toClient: downstream)
         }
-        if fromClientFault != true, sessions.contains(session), tunnel.fromClient.isAtBorder,
-            !tunnel.fromClient.isClosed
-        {
+        if fromClientFault != true, sessions.contains(session), tunnels[key].mayWriteToUpstream {
             sendClose(code, toUpstream: session)
         }
         if downstreams.contains(downstream) {
@@ -241,54 +239,58 @@ extension Worker where Driver: ~Copyable {
     // MARK: Time
 
     mutating func armTunnelTimer(_ exchange: SlabKey, _ downstream: SlabKey) {
-        guard let tunnel = exchanges[exchange].tunnel else { return }
-        var deadline = min(tunnel.closeAt, tunnel.drainAt)
-        deadline = min(deadline, tunnel.lastActivity.advanced(by: tunnel.idleTimeout))
-        if !tunnel.isClosing, tunnel.pingInterval != .max {
-            deadline = min(deadline, max(tunnel.pingedAt, tunnel.lastActivity).advanced(by: tunnel.pingInterval))
-        }
-        timers.set(Owner.downstreamTimer(downstream), to: deadline)
+        let key = exchanges[exchange].tunnel
+        guard tunnels.contains(key) else { return }
+        timers.set(Owner.downstreamTimer(downstream), to: tunnels[key].deadline)
     }
 
     mutating func onTunnelDeadline(_ exchange: SlabKey, _ downstream: SlabKey) {
-        guard let tunnel = exchanges[exchange].tunnel else { return }
-        if tunnel.closeAt <= driver.now {
+        let key = exchanges[exchange].tunnel
+        guard tunnels.contains(key) else { return }
+        if tunnels[key].closeAt <= driver.now {
             endTunnel(exchange)
             return
         }
-        if tunnel.lastActivity.advanced(by: tunnel.idleTimeout) <= driver.now {
+        if tunnels[key].isIdle(now: driver.now) {
             if exchanges[exchange].code == .none { exchanges[exchange].code = .idleTimeout }
-            if tunnel.isClosing { endTunnel(exchange) } else { closeTunnel(exchange, .goingAway, fromClientFault: nil) }
+            if tunnels[key].isClosing {
+                endTunnel(exchange)
+            } else {
+                closeTunnel(exchange, .goingAway, fromClientFault: nil)
+            }
             return
         }
-        if tunnel.drainAt <= driver.now {
-            exchanges[exchange].tunnel?.drainAt = .never
+        if tunnels[key].drainAt <= driver.now {
+            tunnels[key].drainAt = .never
             closeTunnel(exchange, .goingAway, fromClientFault: nil)
             return
         }
-        if !tunnel.isClosing, max(tunnel.pingedAt, tunnel.lastActivity).advanced(by: tunnel.pingInterval) <= driver.now
-        {
-            exchanges[exchange].tunnel?.pingedAt = driver.now
-            if tunnel.fromUpstream.isAtBorder, !tunnel.fromUpstream.isClosed {
-                var frame = driver.buffers.take(.head)
-                _ = WebSocketFrame.appendPing(payload: Span(), mask: nil, to: &frame)
-                driver.send(downstreams[downstream].socket, frame, more: false)
-            }
-            let session = exchanges[exchange].session
-            if sessions.contains(session), tunnel.fromClient.isAtBorder, !tunnel.fromClient.isClosed {
-                var frame = driver.buffers.take(.head)
-                _ = WebSocketFrame.appendPing(payload: Span(), mask: maskKey(), to: &frame)
-                driver.send(sessions[session].socket, frame, more: false)
-            }
-        }
+        if tunnels[key].takePing(now: driver.now) { sendPings(exchange, downstream) }
         armTunnelTimer(exchange, downstream)
+    }
+
+    private mutating func sendPings(_ exchange: SlabKey, _ downstream: SlabKey) {
+        let key = exchanges[exchange].tunnel
+        if tunnels[key].mayWriteToClient {
+            var frame = driver.buffers.take(.head)
+            _ = WebSocketFrame.appendPing(payload: Span(), mask: nil, to: &frame)
+            driver.send(downstreams[downstream].socket, frame, more: false)
+        }
+        let session = exchanges[exchange].session
+        if sessions.contains(session), tunnels[key].mayWriteToUpstream {
+            var frame = driver.buffers.take(.head)
+            _ = WebSocketFrame.appendPing(payload: Span(), mask: maskKey(), to: &frame)
+            driver.send(sessions[session].socket, frame, more: false)
+        }
     }
 
     /// Draining: the tunnel ends with 1001, spread over time so that clients do not all come back at once.
     mutating func drainTunnel(_ exchange: SlabKey, within nanoseconds: Int64) {
         let spread = max(1, min(nanoseconds / 2, 5_000_000_000) / 1_000_000)
         let delay = Int64(random.below(Int(spread))) * 1_000_000
-        exchanges[exchange].tunnel?.drainAt = driver.now.advanced(by: delay)
+        let key = exchanges[exchange].tunnel
+        guard tunnels.contains(key) else { return }
+        tunnels[key].drainAt = driver.now.advanced(by: delay)
         let downstream = exchanges[exchange].downstream
         if downstreams.contains(downstream) { armTunnelTimer(exchange, downstream) }
     }

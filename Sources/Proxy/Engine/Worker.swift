@@ -24,6 +24,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     /// Of exchanges that need them.
     var chunks: Slab<ChunkedContent>
     var chainSlots: Slab<ChainSlots>
+    var tunnels: Slab<Tunnel>
     var snapshots = Slab<SnapshotUse>(limit: 4_096)
     /// The use of the snapshot that new requests run under.
     var current = SlabKey.none
@@ -64,6 +65,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
         calls = Slab(limit: context.connectionsLimit)
         chunks = Slab(limit: context.connectionsLimit * 2)
         chainSlots = Slab(limit: context.connectionsLimit)
+        tunnels = Slab(limit: context.connectionsLimit)
         timers = TimerWheel(now: now)
         callTimers = TimerWheel(now: now)
         random = RandomSource(seed: seed)

@@ -5,7 +5,6 @@ import HTTP1
 import Middleware
 import Net
 import Upstream
-import WebSocket
 
 /// One request with its response.
 ///
@@ -128,7 +127,8 @@ struct Exchange: ~Copyable {
 
     /// Sec-WebSocket-Key of the handshake: what the upstream has to prove that it read.
     var webSocketKey: InlineArray<24, UInt8>?
-    var tunnelBox: TunnelBox?
+    /// `Tunnel` of an upgraded connection.
+    var tunnel = SlabKey.none
 
     init(downstream: SlabKey, snapshot: SlabKey, startedAt: Instant, wall: Int64, wallNanoseconds: Int64) {
         self.downstream = downstream
@@ -241,6 +241,12 @@ extension Exchange {
         sentBytes = headCount
     }
 
+    /// Bytes of a tunnel went to the client.
+    mutating func noteRelayed(_ count: Int) {
+        responseContentBytes &+= count
+        sentBytes &+= count
+    }
+
     /// The client was too slow once and is not waited for again.
     var wasTooSlow: Bool {
         switch code {
@@ -278,57 +284,4 @@ extension Exchange {
         isResponseComplete = rest == count
         sentBytes &+= count
     }
-}
-
-extension Exchange {
-    /// The upgraded connection's state; nil before that. Apart, because few exchanges become tunnels and every one is moved in and
-    /// out of its slab.
-    var tunnel: Tunnel? {
-        get { tunnelBox?.tunnel }
-        set {
-            if let newValue, let tunnelBox {
-                tunnelBox.tunnel = newValue
-            } else {
-                tunnelBox = newValue.map { TunnelBox($0) }
-            }
-        }
-    }
-}
-
-final class TunnelBox {
-    var tunnel: Tunnel
-
-    init(_ tunnel: Tunnel) { self.tunnel = tunnel }
-
-    /// Scans with a copy and puts it back: a call that changed the scanner in place would be an access of some length, and for
-    /// its sake every access to the tunnel would be checked at run time (150 instructions a message).
-    func scanFromClient(_ bytes: Span<UInt8>) throws(WebSocketFailure) {
-        var scanner = tunnel.fromClient
-        defer { tunnel.fromClient = scanner }
-        _ = try scanner.scan(bytes)
-    }
-
-    /// As `scanFromClient`.
-    func scanFromUpstream(_ bytes: Span<UInt8>) throws(WebSocketFailure) {
-        var scanner = tunnel.fromUpstream
-        defer { tunnel.fromUpstream = scanner }
-        _ = try scanner.scan(bytes)
-    }
-}
-
-/// The two directions of an upgraded connection.
-struct Tunnel {
-    var fromClient: WebSocketFrameScanner
-    var fromUpstream: WebSocketFrameScanner
-    var idleTimeout: Int64
-    var pingInterval: Int64
-    var lastActivity: Instant
-    var pingedAt: Instant
-    /// We sent a close frame; the tunnel ends when the peers have, or at the deadline.
-    var isClosing = false
-    var closeAt = Instant.never
-    /// Close with 1001 at this time (draining).
-    var drainAt = Instant.never
-    var clientEnded = false
-    var upstreamEnded = false
 }
