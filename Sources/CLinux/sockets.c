@@ -89,6 +89,13 @@ static void no_delay(int fd, uint8_t kind) {
     if (kind != 1) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
+// Between processes of one machine nothing is lost and no queue fills: the simplest congestion control, which every kernel has and
+// every user may choose, saves the work of those that measure and pace (docs/decisions/0013). Before connect or listen: accepted
+// sockets inherit it, and pacing once begun stays. The system's choice is kept when this fails, and for all other addresses.
+static void spare_congestion_control(int fd, const struct cl_address *address) {
+    if (address->is_loopback) setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
+
 int cl_accept(int fd, struct cl_address *peer) {
     union any_address address;
     socklen_t size = sizeof address;
@@ -106,6 +113,7 @@ int cl_connect(const struct cl_address *address, int *pending) {
     int fd = socket(kernel.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
     no_delay(fd, address->kind);
+    spare_congestion_control(fd, address);
     *pending = 0;
     if (connect(fd, &kernel.any, size) < 0) {
         if (errno == EINPROGRESS) {
@@ -127,6 +135,7 @@ int cl_listen(const struct cl_address *address, int backlog) {
     if (fd < 0) return -errno;
     int one = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    spare_congestion_control(fd, address);
     if (address->kind == 6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
     if (bind(fd, &kernel.any, size) < 0 || listen(fd, backlog) < 0) {
         int failure = errno;

@@ -151,6 +151,7 @@ extension SocketAddress {
 extension cl_address {
     init(_ address: SocketAddress) throws(Errno) {
         self.init()
+        is_loopback = address.ipAddress?.isLoopback == true ? 1 : 0
         switch address {
         case .ip(.v4(let value), let port):
             kind = 4

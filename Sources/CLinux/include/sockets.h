@@ -9,6 +9,7 @@
 struct cl_address {
     uint8_t kind;  // 4, 6, 1 (unix) or 0 (none)
     uint16_t port; // host byte order
+    uint8_t is_loopback;
     uint8_t bytes[16];
     char path[108];
 };
