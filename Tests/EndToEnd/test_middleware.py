@@ -347,6 +347,49 @@ def test_cors(gateway, upstream):
         "access-control-allow-origin") is None
 
 
+PREFLIGHT = "Origin: {}\r\nAccess-Control-Request-Method: {}\r\n"
+
+
+def test_cors_answers_preflights_of_routes_with_methods(gateway, upstream):
+    api, rest = upstream(mirror), upstream(mirror)
+    running = gateway(f"""
+listen: 127.0.0.1:0
+middleware:
+  c: {{ cors: {{ origins: ["https://a.test"], methods: [GET, PUT, PURGE] }} }}
+  blind: {{ headers: {{ request: {{ remove: [Origin] }} }} }}
+routes:
+  - {{ name: api, path: /api, methods: [GET, PUT, PURGE], middleware: [c], upstream: "{api.url}" }}
+  - {{ name: plain, path: /plain, methods: [PUT], upstream: "{api.url}" }}
+  - {{ name: blind, path: /blind, methods: [PUT], middleware: [blind, c], upstream: "{api.url}" }}
+  - {{ name: moved, path: /moved, methods: [GET], middleware: [c], redirect: "/api" }}
+  - {{ name: rest, path: "/*", upstream: "{rest.url}" }}
+""")
+
+    def ask(path, origin="https://a.test", method="PUT"):
+        return get(running.port(), path, PREFLIGHT.format(origin, method), method="OPTIONS")
+
+    for method in ("GET", "PUT", "PURGE"):
+        answer = ask("/api", method=method)
+        assert answer.status == 204 and answer.get("access-control-allow-origin") == "https://a.test", method
+        assert answer.get("access-control-allow-methods") == "GET, PUT, PURGE"
+    assert ask("/moved", method="GET").status == 204
+    # An origin that may not is told nothing, and still nobody else is asked.
+    answer = ask("/api", origin="https://evil.test")
+    assert answer.status == 204 and answer.get("access-control-allow-origin") is None
+    assert api.requests == [] and rest.requests == []
+    # Without the fields in front of `cors` the request is not one that the route serves.
+    answer = ask("/blind")
+    assert answer.status == 405 and "PUT" in answer.get("allow")
+    assert api.requests == [] and rest.requests == []
+    # Another method is another route's business, and so is a route without `cors`.
+    assert ask("/api", method="DELETE").status == 200 and ask("/plain").status == 200
+    # What is no preflight is routed as what it is.
+    assert get(running.port(), "/api", "Origin: https://a.test\r\n", method="OPTIONS").status == 200
+    assert get(running.port(), "/api", "Access-Control-Request-Method: PUT\r\n", method="OPTIONS").status == 200
+    assert [request.method for request in rest.requests] == ["OPTIONS"] * 4 and api.requests == []
+    assert [line["route"] for line in running.entries(10)].count("api") == 4
+
+
 class Guard:
     """An authentication service for forward_auth: what it answers is set by the test."""
 

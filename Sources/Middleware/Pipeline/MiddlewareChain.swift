@@ -26,6 +26,8 @@ package final class MiddlewareChain: Sendable {
 
     /// How many steps there are; 0...16.
     package let count: Int
+    /// Whether a step answers preflights; the chain of a route that does is run for preflights of the route's methods too.
+    package let answersPreflights: Bool
     // Inside the object and not copyable: calling a step counts no references.
     private let steps: InlineArray<16, MiddlewareStep>
 
@@ -34,6 +36,7 @@ package final class MiddlewareChain: Sendable {
     init(_ parts: [StepMaker]) {
         precondition(parts.count <= Self.limit)
         count = parts.count
+        answersPreflights = parts.contains { $0.answersPreflights }
         steps = InlineArray { index in
             guard index < parts.count else { return .none }
             return parts[index].make()

@@ -96,7 +96,7 @@ package final class MiddlewareInstances: Sendable {
             case .ipFilter(let config): maker = StepMaker { .ipFilter(IPFilterMiddleware(config)) }
             case .bodyLimit(let config): maker = StepMaker { .bodyLimit(BodyLimitMiddleware(config)) }
             case .requestID(let config): maker = StepMaker { .requestID(RequestIDMiddleware(config)) }
-            case .cors(let config): maker = StepMaker { .cors(CORSMiddleware(config)) }
+            case .cors(let config): maker = StepMaker(answersPreflights: true) { .cors(CORSMiddleware(config)) }
             case .forwardAuth(let config):
                 maker = .asynchronous(ForwardAuthMiddleware(config, sender: subrequests))
             case .rateLimit(let config):

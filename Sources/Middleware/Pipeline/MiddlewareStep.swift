@@ -64,6 +64,7 @@ enum MiddlewareStep: ~Copyable, Sendable {
 
 /// Makes a step for one chain; what chains share (a table, a cache) is shared by reference.
 struct StepMaker: Sendable {
+    var answersPreflights = false
     let make: @Sendable () -> MiddlewareStep
 }
 

@@ -39,6 +39,32 @@ enum RequestSteps {
             query: span.extracting(head.query?.range ?? 0..<0), head: head, bytes: span, parameters: &parameters)
     }
 
+    /// The method that a preflight asks for (Fetch Standard, section 3.2.2); nil: the request is none.
+    static func preflightMethod(_ head: borrowing RequestHead) -> ByteRange? {
+        var method: ByteRange?
+        var hasOrigin = false
+        for index in 0..<head.fields.count where !head.fields[index].isRemoved {
+            switch head.fields[index].known {
+            case .origin: hasOrigin = true
+            case .accessControlRequestMethod: if method == nil { method = head.fields[index].value }
+            default: break
+            }
+        }
+        return hasOrigin ? method : nil
+    }
+
+    /// The route of the request that a preflight announces.
+    static func match(
+        _ router: Router, preflightFor method: ByteRange, host: borrowing Buffer, path: borrowing Buffer,
+        head: borrowing RequestHead, bytes: borrowing Buffer, parameters: inout FixedArray<ByteRange>
+    ) -> RouteMatch {
+        let span = bytes.span
+        let name = span.extracting(method.range)
+        return router.match(
+            host: host.span, path: path.span, method: Method.recognise(name), methodBytes: name,
+            query: span.extracting(head.query?.range ?? 0..<0), head: head, bytes: span, parameters: &parameters)
+    }
+
     /// Whether a text is not the one that stands at a place of the head's buffer.
     static func differs(_ text: borrowing Buffer, _ bytes: borrowing Buffer, _ place: ByteRange) -> Bool {
         !ByteClass.equals(text.span, bytes.span.extracting(place.range))

@@ -70,6 +70,10 @@ extension Worker where Driver: ~Copyable {
             reply(exchange, .noRoute)
             return
         }
+        if request.head.method == .options, let number = preflightRoute(router) {
+            enter(exchange, number)
+            return
+        }
         let match = RequestSteps.match(
             router, host: request.host, path: request.path, head: request.head, bytes: request.bytes,
             parameters: &request.parameters)
@@ -77,16 +81,46 @@ extension Worker where Driver: ~Copyable {
         case .notFound:
             reply(exchange, .noRoute)
         case .methodNotAllowed:
-            var answer = LocalReply(.methodNotAllowed)
-            let allowed = RequestSteps.allowedMethods(router, host: request.host, path: request.path)
-            answer.headers.append((name: "Allow", value: allowed))
-            sendReply(exchange, answer)
+            refuseMethod(exchange, router)
         case .route(let number):
-            let route = snapshots[current].snapshot.routes[number]
-            exchanges[exchange].route = route
-            if request.names !== route.names { request.names = route.names }
-            runChain(exchange, route, from: 0)
+            enter(exchange, number)
         }
+    }
+
+    private mutating func enter(_ exchange: SlabKey, _ number: Int) {
+        let route = snapshots[current].snapshot.routes[number]
+        exchanges[exchange].route = route
+        if request.names !== route.names { request.names = route.names }
+        runChain(exchange, route, from: 0)
+    }
+
+    private mutating func refusePreflight(_ exchange: SlabKey) {
+        let listener = downstreams[exchanges[exchange].downstream].listener.number
+        if let router = snapshots[current].router(ofListener: listener) {
+            refuseMethod(exchange, router)
+        } else {
+            reply(exchange, .methodNotAllowed)
+        }
+    }
+
+    private mutating func refuseMethod(_ exchange: SlabKey, _ router: Router) {
+        var answer = LocalReply(.methodNotAllowed)
+        let allowed = RequestSteps.allowedMethods(router, host: request.host, path: request.path)
+        answer.headers.append((name: "Allow", value: allowed))
+        sendReply(exchange, answer)
+    }
+
+    /// The route whose `cors` answers a preflight: that of the method which the preflight asks for, whether or not it serves
+    /// OPTIONS. Nil: the request is routed like any other.
+    private mutating func preflightRoute(_ router: Router) -> Int? {
+        guard let method = RequestSteps.preflightMethod(request.head) else { return nil }
+        let match = RequestSteps.match(
+            router, preflightFor: method, host: request.host, path: request.path, head: request.head,
+            bytes: request.bytes, parameters: &request.parameters)
+        guard case .route(let number) = match, snapshots[current].snapshot.routes[number].chain.answersPreflights else {
+            return nil
+        }
+        return number
     }
 
     /// Runs the route's middleware from a step on, then its action.
@@ -101,6 +135,11 @@ extension Worker where Driver: ~Copyable {
             case .next:
                 exchanges[exchange].entered = route.chain.count
                 keepIdentity(exchange)
+                if request.head.method == .options, !route.servesOptions {
+                    // A preflight that lost its fields before it came to `cors`: nothing that the action may see.
+                    refusePreflight(exchange)
+                    return
+                }
             case .reply(let entered):
                 exchanges[exchange].entered = entered
                 sendReply(exchange, request.localReply ?? LocalReply(.internalError))

@@ -28,6 +28,8 @@ package final class RouteState: Sendable {
     }
 
     let names: RouteNames
+    /// Whether OPTIONS is one of the route's methods; if not, only preflights come here, to be answered by its chain.
+    let servesOptions: Bool
     let chain: MiddlewareChain
     let action: Action
     let rewrite: Rewrite?
@@ -51,6 +53,7 @@ package final class RouteState: Sendable {
         _ config: RouteConfig, action: Action, chain: MiddlewareChain, upstream: UpstreamConfig?, logLane: Int
     ) {
         self.chain = chain
+        servesOptions = config.methods.isEmpty || config.methods.contains("OPTIONS")
         self.action = action
         rewrite = config.rewrite.map { rewrite in
             switch rewrite {
