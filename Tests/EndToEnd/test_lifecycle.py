@@ -243,6 +243,14 @@ def test_a_missing_configuration_is_78(martlet, tmp_path):
     assert done.returncode == 78 and "none.yaml" in done.stderr
 
 
+def test_a_log_that_cannot_be_opened_is_said_on_stderr(martlet, tmp_path):
+    """The message cannot go to the log that it is about; and nobody looks into a file when a start fails."""
+    (tmp_path / "martlet.yaml").write_text(
+        f"listen: 127.0.0.1:0\nlog: {{ output: {tmp_path}/missing/martlet.log }}\nroutes:\n  - {{ path: /*, respond: {{ status: 200 }} }}\n")
+    done = subprocess.run([martlet, "run", "--config", str(tmp_path / "martlet.yaml")], capture_output=True, text=True, timeout=20)
+    assert done.returncode not in (0, 78) and "cannot start: the log file" in done.stderr and "missing/martlet.log" in done.stderr
+
+
 def test_a_port_in_use_at_the_start_is_said(martlet, upstream, tmp_path):
     peer = upstream()
     running = Gateway(martlet, tmp_path, f"listen: 127.0.0.1:{peer.port}\nroutes:\n  - path: /*\n    upstream: {peer.url}\n")

@@ -78,6 +78,8 @@ struct GatewayProcess<
             try engine.start(loaded.config, listeners: listeners.bound)
         } catch {
             log.error("cannot start: \(error)")
+            // The log may be what cannot be opened, or a file that whoever starts us does not look into.
+            if loaded.config.log.output != .stderr { FileAccess.printError("error: cannot start: \(error)\n") }
             binder.release(listeners.specs)
             return ExitStatus.failure
         }

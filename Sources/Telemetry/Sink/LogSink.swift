@@ -99,3 +99,14 @@ package struct LogOutputError: Error, Equatable, Sendable {
     package let output: LogOutput
     package let reason: Errno
 }
+
+extension LogOutputError: CustomStringConvertible {
+    package var description: String {
+        switch output {
+        case .stdout: "the log cannot be written to standard output: \(reason)"
+        case .stderr: "the log cannot be written to standard error: \(reason)"
+        case .journald: "the log cannot be written to journald: \(reason)"
+        case .file(let path): "the log file \(path) cannot be opened: \(reason)"
+        }
+    }
+}
