@@ -35,7 +35,8 @@ package enum ConfigLoader {
         let problems = Problem.sorted(hidingSecrets(decoder.problems), files: inputs.order)
         let hasErrors = problems.contains { $0.severity == .error }
         return ConfigResult(
-            config: hasErrors ? nil : config, problems: problems, record: inputs.record, files: inputs.order)
+            config: hasErrors ? nil : config, sound: assembly.sound, problems: problems, record: inputs.record,
+            files: inputs.order)
     }
 
     /// The configuration that an earlier load took, from its record alone.

@@ -4,6 +4,8 @@ import YAML
 package struct ConfigResult: Sendable {
     /// Nil when any problem is an error.
     package var config: GatewayConfig?
+    /// What was read without an error, for checks of the whole that go on beside other problems.
+    package var sound: GatewayConfig
     /// In the order of files, lines and columns.
     package var problems: [Problem]
     /// Everything that was read, to load the same again.

@@ -57,6 +57,33 @@ import Testing
         #expect(result.report().contains("a.yaml:2:"))
     }
 
+    @Test("routes that collide are told whatever else is wrong, and no collision is made up")
+    func collisionBesideOtherProblems() {
+        let text = """
+            listen: 127.0.0.1:0
+            workers: maybe
+            middleware: { whole: { rate_limit: 100/s }, wrong: { rate_limit: 10 } }
+            routes:
+              - { path: "/a/{x}", middleware: [whole, wrong], respond: 200 }
+              - { path: "/a/{y}", upstream: nowhere }
+              - { path: /dup, respond: 200 }
+              - { path: /dup, respond: 201 }
+              - { path: "/b/{x}", host: a.example, respond: 200 }
+              - { path: "/b/{y}", host: "a b", respond: 200 }
+              - { path: "/b/{z}", hsot: b.example, respond: 200 }
+              - { path: /go, redirect: { to: "{header.Referer}" } }
+              - path: /group
+                listeners: [nothing]
+                routes: [ { path: "/{x}", respond: 200 }, { path: "/{y}", respond: 200 } ]
+
+            """
+        let result = ConfigurationLoader().inspect(text: text, name: "a.yaml")
+        #expect(result.config == nil)
+        let lines = result.problems.map(\.location.line)
+        #expect(lines == [2, 3, 6, 6, 8, 10, 11, 12, 14], "\(result.report())")
+        #expect(result.problems.contains { $0.message.hasPrefix("routes `/a/{y}` and `/a/{x}` match the same") })
+    }
+
     @Test("a kind that the program registered may be named")
     func customKind() {
         struct Nothing: Middleware {}

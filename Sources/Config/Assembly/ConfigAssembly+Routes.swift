@@ -12,6 +12,8 @@ private struct Inherited {
     var middleware: [String] = []
     var timeouts = RouteConfig.TimeoutOverrides()
     var accessLog = RouteConfig.AccessLogPolicy.inherit
+    /// False: a group's keys have errors, so what its members match is not known.
+    var isMatchSound = true
 }
 
 extension ConfigAssembly {
@@ -19,7 +21,7 @@ extension ConfigAssembly {
         var inherited = Inherited()
         inherited.middleware = draft.defaults.middleware.compactMap { resolve($0, owner: "defaults") }
         for route in draft.routes { add(route, inherited) }
-        if given["routes"] == nil, isWhole {
+        if given["routes"] == nil, knowsNames(of: "routes") {
             decoder.report(
                 .warning, at: Place(location: Location(file: decoder.inputs.record.path, line: 1, column: 1)),
                 "there is no route: every request is answered 404")
@@ -28,6 +30,7 @@ extension ConfigAssembly {
 
     private mutating func add(_ draft: RouteDraft, _ outer: Inherited) {
         let place = Place(location: draft.reading.place.location)
+        let errors = decoder.errorCount
         let listeners = draft.listeners.compactMap { listener($0) }
         var inner = outer
         if !draft.listeners.isEmpty { inner.listeners = listeners }
@@ -39,6 +42,7 @@ extension ConfigAssembly {
         inner.timeouts = draft.timeouts.filled(from: outer.timeouts)
         if draft.reading.entries["access_log"] != nil { inner.accessLog = draft.accessLog }
         guard let path = join(outer, draft, place: place) else { return }
+        if !draft.isMatchSound || decoder.errorCount != errors { inner.isMatchSound = false }
         if let members = draft.routes {
             inner.segments = path.segments
             inner.source = path.source
@@ -54,7 +58,7 @@ extension ConfigAssembly {
                 listeners: inner.listeners)
         // A path that could not be read was reported; what hangs on it is not looked at.
         let isPathKnown = draft.path != nil || draft.reading.entries["path"] == nil
-        if isPathKnown || draft.name != nil { checkName(name, draft.name, at: place) }
+        let isNew = isPathKnown || draft.name != nil ? checkName(name, draft.name, at: place) : true
         let action = action(draft)
         var route = RouteConfig(name: name, path: path, action: action ?? .upstream(""), location: place.location)
         route.listeners = inner.listeners
@@ -71,16 +75,18 @@ extension ConfigAssembly {
         route.trailers = draft.trailers
         if isPathKnown { checkParameters(route, draft) }
         config.routes.append(route)
+        if inner.isMatchSound, isNew || draft.name != nil { soundRoutes.append(route) }
     }
 
     // MARK: Parts
 
     private func listener(_ name: Located<String>) -> String? {
-        if config.listeners.contains(where: { $0.name == name.value }) { return name.value }
-        if isWhole {
+        if listenerNames.contains(name.value) { return name.value }
+        if knowsNames(of: "listeners"), knowsNames(of: "listen") {
+            let names = (given["listen"] == nil ? [] : ["default"]) + draft.listeners.map(\.name)
             decoder.report(
                 at: name.place, "unknown listener \(name.shown)",
-                help: Suggestion.help(for: name.value, among: config.listeners.map(\.name), kind: "listener"))
+                help: Suggestion.help(for: name.value, among: names, kind: "listener"))
         }
         return nil
     }
@@ -148,7 +154,8 @@ extension ConfigAssembly {
 
     // MARK: Checks
 
-    private mutating func checkName(_ name: String, _ given: Located<String>?, at place: Place) {
+    /// Whether no earlier route has the name.
+    private mutating func checkName(_ name: String, _ given: Located<String>?, at place: Place) -> Bool {
         let place = given?.place ?? place
         if let first = routeNames[name] {
             decoder.report(
@@ -156,9 +163,10 @@ extension ConfigAssembly {
                 given.map { "two routes have the name \($0.shown)" } ?? "two routes match the same: `\(name)`",
                 help: given != nil ? nil : "give one of them a `name:` and a `priority:`, or remove it",
                 related: .init(location: first, note: "first here"))
-        } else {
-            routeNames[name] = place.location
+            return false
         }
+        routeNames[name] = place.location
+        return true
     }
 
     /// Every `{path.NAME}` must be a parameter of the route that uses it.

@@ -12,12 +12,18 @@ struct ConfigAssembly {
     var config: GatewayConfig
     /// Names of upstreams by the URLs of their endpoints.
     var upstreamsByURL: [String: String] = [:]
+    /// Names that are defined, however wrong what they name is.
+    var listenerNames: Set<String> = []
     var upstreamNames: Set<String> = []
     /// `{path.NAME}` that an upstream uses.
     var upstreamParameters: [String: [Located<String>]] = [:]
     var middlewareNames: Set<String> = []
     var middlewareParameters: [String: [Located<String>]] = [:]
+    /// Middleware that was read without an error.
+    var soundMiddleware: Set<String> = []
     var routeNames: [String: Location] = [:]
+    /// Routes of which it is known which requests they match.
+    var soundRoutes: [RouteConfig] = []
 
     init(draft: GatewayDraft, decoder: ConfigDecoder, isWhole: Bool, given: [String: Place]) {
         self.draft = draft
@@ -35,10 +41,27 @@ struct ConfigAssembly {
         return config
     }
 
+    /// What was read without an error: enough for checks that compare routes and compile middleware, whatever else is
+    /// wrong.
+    var sound: GatewayConfig {
+        var sound = config
+        sound.middleware.removeAll { !soundMiddleware.contains($0.name) }
+        sound.routes = soundRoutes.map { route in
+            var route = route
+            route.middleware.removeAll { !soundMiddleware.contains($0) }
+            return route
+        }
+        return sound
+    }
+
+    /// Whether a name that is not there is unknown: not when a file is missing, or the names could not be read.
+    func knowsNames(of key: String) -> Bool { isWhole && !decoder.unreadNames.contains(key) }
+
     // MARK: Listeners
 
     private mutating func addListeners() {
         var first: [ListenerConfig.Bind: Place] = [:]
+        if given["listen"] != nil { listenerNames.insert("default") }
         if let place = draft.listen.first?.place {
             var listener = ListenerConfig(location: place.location)
             add(draft.listen, to: &listener, first: &first)
@@ -50,13 +73,15 @@ struct ConfigAssembly {
                     at: item.place, "`listen` makes a listener named `default` already",
                     related: .init(location: place.location, note: "`listen` is here"))
             }
-            var listener = item.value.config
+            listenerNames.insert(item.name)
+            guard let value = item.value else { continue }
+            var listener = value.config
             listener.name = item.name
             listener.location = item.place.location
-            add(item.value.bind, to: &listener, first: &first)
+            add(value.bind, to: &listener, first: &first)
             config.listeners.append(listener)
         }
-        if given["listen"] == nil, given["listeners"] == nil, isWhole {
+        if given["listen"] == nil, given["listeners"] == nil, knowsNames(of: "listen"), knowsNames(of: "listeners") {
             decoder.report(
                 at: Place(location: Location(file: decoder.inputs.record.path, line: 1, column: 1)),
                 "there is no listener", help: "listen: 127.0.0.1:8080")
@@ -90,15 +115,16 @@ struct ConfigAssembly {
 
     private mutating func addUpstreams() {
         for item in unique(draft.upstreams, kind: "upstream") {
-            var upstream = item.value.config
+            upstreamNames.insert(item.name)
+            guard let value = item.value else { continue }
+            var upstream = value.config
             upstream.name = item.name
             upstream.location = item.place.location
-            upstream.endpoints = item.value.endpoints.map(\.endpoint)
+            upstream.endpoints = value.endpoints.map(\.endpoint)
             config.upstreams.append(upstream)
-            upstreamNames.insert(item.name)
-            upstreamParameters[item.name] = item.value.parameters
-            if item.value.endpoints.count == 1 {
-                let url = item.value.endpoints[0].canonical
+            upstreamParameters[item.name] = value.parameters
+            if value.endpoints.count == 1 {
+                let url = value.endpoints[0].canonical
                 upstreamsByURL[url] = upstreamsByURL[url] ?? item.name
             }
         }
@@ -109,7 +135,7 @@ struct ConfigAssembly {
         switch use {
         case .name(let name):
             if upstreamNames.contains(name.value) { return name.value }
-            if isWhole {
+            if knowsNames(of: "upstreams") {
                 decoder.report(
                     at: name.place, "unknown upstream \(name.shown)",
                     help: Suggestion.help(for: name.value, among: draft.upstreams.map(\.name), kind: "upstream"))
@@ -133,12 +159,14 @@ struct ConfigAssembly {
     private mutating func addMiddleware() {
         for item in unique(draft.middleware, kind: "middleware") {
             middlewareNames.insert(item.name)
-            add(item.value, name: item.name, location: item.place.location)
+            if let value = item.value { add(value, name: item.name, location: item.place.location) }
         }
     }
 
     private mutating func add(_ draft: MiddlewareDraft, name: String, location: Location) {
         middlewareParameters[name] = draft.parameters
+        let errors = decoder.errorCount
+        defer { if draft.isSound, decoder.errorCount == errors { soundMiddleware.insert(name) } }
         switch draft.kind {
         case .ready(let kind):
             config.middleware.append(NamedMiddleware(name: name, kind: kind, location: location))
@@ -154,7 +182,7 @@ struct ConfigAssembly {
         switch use {
         case .name(let name):
             if middlewareNames.contains(name.value) { return name.value }
-            if isWhole {
+            if knowsNames(of: "middleware") {
                 let kinds = MiddlewareChoice.keys.map(\.name)
                 let help =
                     kinds.contains(name.value)

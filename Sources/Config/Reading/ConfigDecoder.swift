@@ -5,12 +5,16 @@ final class ConfigDecoder {
     let inputs: ConfigInputs
     let customKinds: [CustomKind]
     private(set) var problems: [Problem] = []
+    /// Errors so far, those beyond `problemsMax` too: what was read without a new one is sound.
+    private(set) var errorCount = 0
     /// Uses of `{path.NAME}` since the innermost `collectingParameters`.
     private var parameters: [Located<String>] = []
     /// `defaults: timeouts:`, read before any upstream.
     var upstreamTimeouts = UpstreamConfig.Timeouts()
     /// The gateway's access log, read before any route; a route's own starts from it.
     var accessLog = AccessLogConfig()
+    /// Keys of the file whose names cannot all be known: the value is no map, or the key is misspelt.
+    var unreadNames: Set<String> = []
     /// The name under which the next section stands in a map.
     var entryName: String?
 
@@ -25,6 +29,7 @@ final class ConfigDecoder {
     // MARK: Problems
 
     func add(_ problem: Problem) {
+        if problem.severity == .error { errorCount += 1 }
         if problems.count < Self.problemsMax { problems.append(problem) }
     }
 

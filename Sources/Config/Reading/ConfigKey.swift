@@ -93,6 +93,8 @@ struct SectionReading {
     var entries: [String: YAMLNode.Entry] = [:]
     /// One of its keys is unknown, and may be a misspelt one that is missing.
     var hasUnknownKey = false
+    /// Keys whose values have errors.
+    var faulty: Set<String> = []
 
     func key(_ name: String) -> Place? { entries[name].map { Place($0.key) } }
 
@@ -147,7 +149,9 @@ extension ConfigDecoder {
             if key.info.isLater {
                 report(at: entry.key, "`\(name)` is not in this version")
             } else {
+                let errors = errorCount
                 key.read(&section, entry.value, self)
+                if errorCount != errors { reading.faulty.insert(name) }
             }
         }
         for key in keys where key.info.isRequired && reading.entries[key.name] == nil && !reading.hasUnknownKey {

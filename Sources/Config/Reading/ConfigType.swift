@@ -121,13 +121,27 @@ extension ConfigType {
     static func map<Item: Sendable>(_ key: ConfigType<String>, to value: ConfigType<Item>)
         -> ConfigType<[MapItem<Item>]> where Value == [MapItem<Item>]
     {
-        ConfigType<[MapItem<Item>]>(.map(key.shape.phrase, value.shape)) { node, decoder in
-            decoder.mapItems(node, expected: Shape.map(key.shape.phrase, value.shape).phrase) { entry in
+        let all = ConfigType<[MapItem<Item?>]>.definitions(key, of: value)
+        return ConfigType<[MapItem<Item>]>(all.shape) { node, decoder in
+            all.read(node, decoder)?.compactMap { item in
+                item.value.map { MapItem(name: item.name, place: item.place, value: $0) }
+            }
+        }
+    }
+
+    /// The same for names that are used elsewhere: they are known, however wrong their values are. A value with problems
+    /// is nil.
+    static func definitions<Item: Sendable>(_ key: ConfigType<String>, of value: ConfigType<Item>)
+        -> ConfigType<[MapItem<Item?>]> where Value == [MapItem<Item?>]
+    {
+        let shape = Shape.map(key.shape.phrase, value.shape)
+        return ConfigType<[MapItem<Item?>]>(shape) { node, decoder in
+            decoder.mapItems(node, expected: shape.phrase) { entry in
                 let name = key.read(entry.key, decoder)
                 decoder.entryName = entry.key.text
                 defer { decoder.entryName = nil }
-                guard let value = value.read(entry.value, decoder), let name else { return nil }
-                return MapItem(name: name, place: Place(entry.key), value: value)
+                let value = value.read(entry.value, decoder)
+                return name.map { MapItem(name: $0, place: Place(entry.key), value: value) }
             }
         }
     }

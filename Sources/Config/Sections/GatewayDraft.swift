@@ -7,9 +7,9 @@ struct GatewayDraft: ConfigSection {
     var config = GatewayConfig()
     var include: [Located<String>] = []
     var listen: [Located<ListenerConfig.Bind>] = []
-    var listeners: [MapItem<ListenerDraft>] = []
-    var upstreams: [MapItem<UpstreamDraft>] = []
-    var middleware: [MapItem<MiddlewareDraft>] = []
+    var listeners: [MapItem<ListenerDraft?>] = []
+    var upstreams: [MapItem<UpstreamDraft?>] = []
+    var middleware: [MapItem<MiddlewareDraft?>] = []
     var defaults = DefaultsDraft()
     var routes: [RouteDraft] = []
 
@@ -42,11 +42,11 @@ struct GatewayDraft: ConfigSection {
         ConfigKey(
             "listen", adding: \.listen, .oneOrMore(.bind), "Short for a listener named `default` with these addresses."),
         ConfigKey(
-            "listeners", adding: \.listeners, .map(.name("a listener"), to: .section), "Listeners by name."),
+            "listeners", adding: \.listeners, .definitions(.name("a listener"), of: .section), "Listeners by name."),
         ConfigKey(
-            "upstreams", adding: \.upstreams, .map(.name("an upstream"), to: .upstream), "Services by name."),
+            "upstreams", adding: \.upstreams, .definitions(.name("an upstream"), of: .upstream), "Services by name."),
         ConfigKey(
-            "middleware", adding: \.middleware, .map(.name("a middleware"), to: .middleware),
+            "middleware", adding: \.middleware, .definitions(.name("a middleware"), of: .middleware),
             "Middleware by name; routes and `defaults` say where it runs."),
         ConfigKey("defaults", \.defaults, .section, default: .init(), "What holds for every route."),
         ConfigKey("routes", adding: \.routes, .list(of: .route), "Routes; their order does not matter."),
@@ -56,6 +56,8 @@ struct GatewayDraft: ConfigSection {
 
     /// Read before all others, in all files, since others start from them.
     static let early: Set<String> = ["access_log", "defaults"]
+    /// Their values give names that other keys use.
+    static let definitions: Set<String> = ["listeners", "upstreams", "middleware"]
 }
 
 /// `defaults: { middleware: [...], timeouts: {...} }`.
@@ -101,9 +103,14 @@ extension ConfigDecoder {
             guard let name = entry.key.text, !name.hasPrefix("x-") else { continue }
             guard let key = GatewayDraft.keys.first(where: { $0.name == name }) else {
                 if early {
+                    let names = GatewayDraft.keys.map(\.name)
                     reportUnknown(entry.key, name, keys: GatewayDraft.keys.map(\.info), subject: GatewayDraft.title)
+                    if let meant = Suggestion.nearest(to: name, among: names) { unreadNames.insert(meant) }
                 }
                 continue
+            }
+            if GatewayDraft.definitions.contains(name), !entry.value.isNull {
+                if case .mapping = entry.value.content {} else { unreadNames.insert(name) }
             }
             guard GatewayDraft.early.contains(name) == early else { continue }
             if key.info.isLater {

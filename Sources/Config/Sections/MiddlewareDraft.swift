@@ -14,6 +14,8 @@ struct MiddlewareDraft: Sendable {
     /// `{path.NAME}` in its settings.
     var parameters: [Located<String>]
     var place: Place
+    /// Read without an error.
+    var isSound = true
 }
 
 /// `{ rate_limit: { ... } }`: exactly one kind.
@@ -80,10 +82,13 @@ extension ConfigType where Value == MiddlewareDraft {
                         parameters: [], place: Place(node))
                 }
             }
+            let errors = decoder.errorCount
             var choice = MiddlewareChoice()
             let (_, parameters) = decoder.collectingParameters { decoder.section(node, into: &choice) }
             return choice.kind.map { kind in
-                MiddlewareDraft(kind: kind, kindName: first, parameters: parameters, place: Place(node))
+                MiddlewareDraft(
+                    kind: kind, kindName: first, parameters: parameters, place: Place(node),
+                    isSound: decoder.errorCount == errors)
             }
         }
     }

@@ -95,6 +95,11 @@ struct RouteDraft: ConfigSection {
         ConfigKey("routes", \.routes, .list(of: .route), "Members of a group."),
     ]
 
+    /// Whether the keys that say which requests are meant were read without an error.
+    var isMatchSound: Bool {
+        !reading.hasUnknownKey && Self.matchKeys.allSatisfy { $0.name == "name" || !reading.faulty.contains($0.name) }
+    }
+
     private static let groupKeys: Set<String> = [
         "listeners", "host", "path", "methods", "headers", "query", "priority", "middleware", "skip", "timeouts",
         "access_log", "routes",
@@ -267,8 +272,11 @@ extension ConfigType where Value == UpstreamUse {
                 if isURL, !text.hasPrefix("${") || text.contains("://") {
                     return url.read(node, decoder).map { .endpoints([$0], Place(node)) }
                 }
-                if text.contains("${"), let expanded = decoder.text(node), expanded.text.contains(":") {
-                    return url.read(node, decoder).map { .endpoints([$0], Place(node)) }
+                if text.contains("${") {
+                    guard let expanded = decoder.text(node) else { return nil }
+                    if expanded.text.contains(":") {
+                        return url.read(node, decoder).map { .endpoints([$0], Place(node)) }
+                    }
                 }
                 return name.read(node, decoder).map {
                     .name(Located($0, at: Place(node), shown: ExpandedText.name(node)))

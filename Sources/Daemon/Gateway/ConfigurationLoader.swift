@@ -39,9 +39,9 @@ package struct ConfigurationLoader: ConfigurationLoading {
         checked(ConfigLoader.load(text: text, name: name, customKinds: customKinds))
     }
 
-    /// Adds what only the whole can show.
+    /// Adds what only the whole can show, of the part that has no other error.
     private func checked(_ result: ConfigResult) -> ConfigResult {
-        guard let config = result.config else { return result }
+        let config = result.sound
         var result = result
         result.problems = Problem.sorted(
             result.problems + RouteCheck.problems(in: config.routes)

@@ -55,7 +55,13 @@ package struct SnapshotBuilder: Sendable {
         do throws(MiddlewareProblems) {
             let middleware = try MiddlewareInstances(
                 config.middleware, previous: nil, custom: kinds, subrequests: NoSubrequests())
-            for route in config.routes { _ = try middleware.chain(for: route) }
+            for route in config.routes {
+                do throws(MiddlewareProblems) {
+                    _ = try middleware.chain(for: route)
+                } catch {
+                    problems += error.problems
+                }
+            }
         } catch {
             problems += error.problems
         }
