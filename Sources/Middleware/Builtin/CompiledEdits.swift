@@ -16,7 +16,7 @@ struct CompiledEdits: ~Copyable, Sendable {
         }
 
         let name: Range<Int>
-        /// Removed first.
+        /// Removed before the line is added.
         let folded: Range<Int>?
         let value: Value
     }
@@ -28,7 +28,12 @@ struct CompiledEdits: ~Copyable, Sendable {
 
     init(_ edits: HeaderEdits) {
         for name in edits.remove.map({ FieldName($0) }) where !name.isReserved { removals.append(keep(name.folded)) }
-        for line in edits.set { lines.append(compile(line, replaces: true)) }
+        for (index, line) in edits.set.enumerated() {
+            // Of two spellings of one name the later replaces the earlier.
+            let folded = FieldName(line.name).folded
+            if edits.set[(index + 1)...].contains(where: { FieldName($0.name).folded == folded }) { continue }
+            lines.append(compile(line, replaces: true))
+        }
         for line in edits.add { lines.append(compile(line, replaces: false)) }
     }
 
@@ -58,32 +63,50 @@ struct CompiledEdits: ~Copyable, Sendable {
     var isEmpty: Bool { removals.isEmpty && lines.isEmpty }
 
     /// False when a field cannot be sent.
+    ///
+    /// Templates see the request as it came: all lines are made before the first field is removed.
     func apply(to context: inout RequestContext) -> Bool {
-        for index in 0..<removals.count { context.remove(spellingsOf: text.span.extracting(removals[index])) }
+        guard var made = context.scratch.take() else { return false }
+        made.clear()
+        let isMade = makeLines(in: &made, context)
+        if isMade {
+            for index in 0..<removals.count { context.remove(spellingsOf: text.span.extracting(removals[index])) }
+            for index in 0..<lines.count {
+                if let folded = lines[index].folded { context.remove(spellingsOf: text.span.extracting(folded)) }
+            }
+        }
+        let isAdded = isMade && context.additions.append(checked: made.span)
+        context.scratch = consume made
+        return isAdded
+    }
+
+    /// Appends whole lines, every one checked.
+    private func makeLines(in output: inout Buffer, _ context: borrowing RequestContext) -> Bool {
         for index in 0..<lines.count {
-            let line = lines[index]
-            if let folded = line.folded { context.remove(spellingsOf: text.span.extracting(folded)) }
-            switch line.value {
+            switch lines[index].value {
             case .fixed(let range):
-                if !context.additions.append(checked: text.span.extracting(range)) { return false }
+                if !output.appendIfRoom(text.span.extracting(range)) { return false }
             case .template(let range):
-                if !add(line.name, range, to: &context) { return false }
+                guard output.appendIfRoom(text.span.extracting(lines[index].name)), output.appendIfRoom(": ") else {
+                    return false
+                }
+                let start = output.count
+                guard
+                    CompiledTemplate.append(operations.span.extracting(range), text.span, to: &output, from: context),
+                    Self.isFieldValue(output.span.extracting(start...)), output.appendIfRoom("\r\n")
+                else { return false }
             case .refused: return false
             }
         }
         return true
     }
 
-    private func add(_ name: Range<Int>, _ range: Range<Int>, to context: inout RequestContext) -> Bool {
-        guard var scratch = context.scratch.take() else { return false }
-        scratch.clear()
-        let isMade =
-            CompiledTemplate.append(operations.span.extracting(range), text.span, to: &scratch, from: context)
-            && context.additions.append(name: text.span.extracting(name), value: scratch.span)
-        context.scratch = consume scratch
-        return isMade
+    private static func isFieldValue(_ value: Span<UInt8>) -> Bool {
+        for index in 0..<value.count where !ByteClass.isFieldValue(value[index]) { return false }
+        return true
     }
 
+    /// Templates see the request as it was received, so that there is nothing here to be made beforehand.
     /// A field that cannot be sent is left out: the response is on its way already.
     func apply(to context: inout ResponseContext) {
         for index in 0..<removals.count { context.remove(spellingsOf: text.span.extracting(removals[index])) }
