@@ -139,4 +139,14 @@ package enum ErrorCode: UInt8, Sendable, CaseIterable {
             Row("message_too_big", 0, "", "A WebSocket message was larger than allowed")
         }
     }
+
+    /// Seconds after which the client may try again, for the `Retry-After` of a 503 (RFC 9110 section 10.2.3); nil for other
+    /// statuses. Short where a place may become free with the next answer, longer where somebody has to come back.
+    package var retryAfter: Int? {
+        switch self {
+        case .connectionLimitReached, .queueTimeout, .overloaded, .middlewareTimeout: 1
+        case .noEndpoint, .draining, .middlewareFailed: 5
+        default: nil
+        }
+    }
 }

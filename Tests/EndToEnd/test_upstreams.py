@@ -1,5 +1,6 @@
 """Endpoints, pools, balancing and what is tried again."""
 
+import json
 import socket
 import threading
 import time
@@ -354,6 +355,37 @@ def test_errors_say_what_failed_in_one_word_everywhere(gateway):
     assert "127.0.0.1" not in response.get("proxy-status"), "no inner address goes outside"
     line = running.entry()
     assert (line["reason"], line["status"], line["request_id"]) == ("connection_refused", 502, body["request_id"])
+
+
+def test_a_503_of_the_gateway_says_when_to_come_back(gateway, upstream):
+    release = threading.Event()
+
+    def script(connection):
+        while connection.read_request():
+            release.wait(20)
+            connection.answer()
+
+    peer = upstream(script)
+    running = gateway(f"""
+listen: 127.0.0.1:0
+upstreams:
+  full: {{ endpoints: ["{peer.url}"], pool: {{ max_connections: 1, max_pending: 0 }} }}
+  slow: {{ endpoints: ["{peer.url}"], pool: {{ max_connections: 1, max_pending: 9 }}, timeouts: {{ queue: 50ms }} }}
+routes:
+  - {{ path: /full, upstream: full }}
+  - {{ path: /slow, upstream: slow }}
+  - {{ path: /own, respond: {{ status: 503 }} }}
+""")
+    for path, code in ("/full", "connection_limit_reached"), ("/slow", "queue_timeout"):
+        with RawClient(running.port()) as first:
+            count = len(peer.requests)
+            first.send(f"GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            eventually(lambda: len(peer.requests) > count, what="the first request")
+            refused = get(running.port(), path)
+            assert (refused.status, json.loads(refused.body)["code"], refused.all("retry-after")) == (503, code, ["1"])
+    release.set()
+    assert get(running.port(), "/own").get("retry-after") is None, "what the configuration answers is its own"
+    assert get(running.port(), "/none").get("retry-after") is None
 
 
 def test_errors_of_the_service_are_not_ours(proxy, upstream):

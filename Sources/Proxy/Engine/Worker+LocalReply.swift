@@ -94,6 +94,11 @@ extension Worker where Driver: ~Copyable {
             lines.append("\r\nX-Request-Id: ")
             lines.append(id)
             lines.append("\r\n")
+            if answer.status == 503, let seconds = answer.code.retryAfter {
+                lines.append("Retry-After: ")
+                lines.append(decimal: seconds)
+                lines.append("\r\n")
+            }
         }
         guard answer.body.isEmpty else {
             if let type = answer.contentType { addField("Content-Type", type) }
