@@ -8,6 +8,7 @@ import time
 import pytest
 
 from support.gateway import eventually
+from support.keys import key_hash
 from support.raw import RawClient, get, unused_port
 
 
@@ -69,6 +70,33 @@ routes:
     # Connections are on different workers: the order is nobody's promise.
     assert sorted((line["status"], line["reason"]) for line in found) == [
         (400, "bad_request"), (400, "bad_request"), (404, "no_route"), (405, "method_not_allowed")]
+
+
+@pytest.mark.parametrize("form", ["json", "combined", '"%r"'])
+def test_a_key_taken_out_of_the_query_leaves_no_trace(gateway, upstream, tmp_path, form):
+    running = gateway(f"""
+access_log: {into(tmp_path, form)}
+listen: 127.0.0.1:0
+middleware:
+  key: {{ api_key: {{ query: k, keys: {{ ada: "{key_hash('opensesame')}" }} }} }}
+  no: {{ ip_filter: {{ deny: [127.0.0.1] }} }}
+routes:
+  - {{ path: /a, middleware: [key], upstream: "{upstream().url}" }}
+  - {{ path: /no, middleware: [key, no], upstream: "{upstream().url}" }}
+""")
+    targets = {"/a?z=1&k=opensesame": "/a?z=1", "/a?k=opensesame&z=1": "/a?z=1", "/a?k=opensesame": "/a",
+               "/no?k=opensesame&z=1": "/no?z=1"}
+    with RawClient(running.port()) as client:
+        for target in targets:
+            client.get(target)
+    found = lines(running, len(targets))
+    for line, target in zip(found, targets.values()):
+        assert "opensesame" not in line
+        if form == "json":
+            path, _, query = target.partition("?")
+            assert (json.loads(line)["path"], json.loads(line).get("query")) == (path, query or None)
+        else:
+            assert f"GET {target} HTTP/1.1" in line
 
 
 def test_common_and_combined(gateway, upstream, tmp_path):

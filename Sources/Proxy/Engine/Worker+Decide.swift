@@ -131,7 +131,9 @@ extension Worker where Driver: ~Copyable {
                 exchanges[exchange].slots = chainSlots.insert(ChainSlots()) ?? .none
             }
             let slots = exchanges[exchange].slots
-            switch route.chain.onRequest(&request, from: step, slots: &chainSlots[slots].values) {
+            let outcome = route.chain.onRequest(&request, from: step, slots: &chainSlots[slots].values)
+            exchanges[exchange].noteTarget(request.head)
+            switch outcome {
             case .next:
                 exchanges[exchange].entered = route.chain.count
                 keepIdentity(exchange)

@@ -162,6 +162,13 @@ extension Exchange {
         }
     }
 
+    /// A middleware took parameters out of the query, in the head's bytes themselves: the old places hold something else now.
+    mutating func noteTarget(_ head: borrowing RequestHead) {
+        if logged.target.count == head.target.count || logged.target.isEmpty { return }
+        logged.target = head.target
+        logged.query = head.query
+    }
+
     /// Who asks. `id` stands behind the head in `requestBytes`.
     mutating func identify(_ client: IPAddress, port: UInt16, id: ByteRange) {
         self.client = client
