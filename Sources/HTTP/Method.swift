@@ -5,6 +5,9 @@ package enum Method: UInt8, Sendable, CaseIterable {
     /// Another token; its bytes stand in the head.
     case other
 
+    /// The methods that can reach a route, apart from those without a case, as the value of `Allow`.
+    package static let supported = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, QUERY"
+
     /// RFC 9110 section 9.2.2, RFC 10008: sending it twice has the effect of sending it once.
     package var isIdempotent: Bool {
         switch self {

@@ -311,3 +311,14 @@ def test_bytes_behind_an_answer_reach_nobody(proxy, upstream):
             time.sleep(0.1)
         for _ in range(5):
             assert get(gateway.port(), "/victim").body == b"own"
+
+
+@pytest.mark.parametrize("line", [b"TRACE /v HTTP/1.1", b"CONNECT a.test:443 HTTP/1.1"])
+def test_a_method_that_is_not_served_is_told_which_are(gateway, upstream, line):
+    running = gateway(f'listen: 127.0.0.1:0\nroutes:\n  - {{ path: /*, upstream: "{upstream().url}" }}\n')
+    with RawClient(running.port()) as client:
+        client.send(line + b"\r\nHost: a.test\r\n\r\n")
+        response = client.read_response()
+        assert response.status == 405
+        assert response.get("allow") == "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, QUERY"
+        assert client.rest() == b"", "the connection ends"

@@ -129,6 +129,11 @@ extension Worker where Driver: ~Copyable {
         fillIdentity(exchange, key)
         swap(&request.bytes, &bytes)
         exchanges[exchange].requestBytes = consume bytes
-        reply(exchange, code)
+        var answer = LocalReply(code)
+        if code == .methodNotSupported {
+            // RFC 9110 section 15.5.6 demands it. The head is not read to its end, so what the target would allow is unknown.
+            answer.headers.append((name: "Allow", value: Method.supported))
+        }
+        sendReply(exchange, answer)
     }
 }
