@@ -52,6 +52,24 @@ PROXIED = {
 }
 
 
+@pytest.mark.parametrize("header, port", [
+    (b"PROXY TCP4 203.0.113.9 192.0.2.1 5555 80\r\n", "80"), (b"PROXY TCP6 2001:db8::9 2001:db8::1 5555 81\r\n", "81"),
+    (v2("203.0.113.9", 5555), "80"), (v2("2001:db8::9", 5555, family=0x21), "80"), (b"PROXY UNKNOWN\r\n", None)])
+def test_the_proxy_protocol_names_the_port(gateway, upstream, header, port):
+    running = gateway(listening('bind: ["127.0.0.1:0"], proxy_protocol: { from: [127.0.0.1] }', upstream(mirror).url))
+    with RawClient(running.port()) as client:
+        client.send(header + REQUEST)
+        assert json.loads(client.read_response().body)["x-forwarded-port"] == (port or str(running.port()))
+
+
+def test_where_tls_ended_is_not_our_port(gateway, upstream):
+    running = gateway("trusted_proxies: [127.0.0.1]\n" + listening('bind: ["127.0.0.1:0"]', upstream(mirror).url))
+    own = str(running.port())
+    for fields, port in (("X-Forwarded-Proto: https\r\n", None), ("X-Forwarded-Proto: http\r\n", own), ("", own),
+                         ("X-Forwarded-Proto: https\r\nX-Forwarded-Port: 8443\r\n", "8443")):
+        assert json.loads(get(running.port(), fields=fields).body).get("x-forwarded-port") == port
+
+
 @pytest.mark.parametrize("written", ["at once", "byte by byte"])
 @pytest.mark.parametrize("name", PROXIED)
 def test_the_proxy_protocol_names_the_client(gateway, upstream, name, written):

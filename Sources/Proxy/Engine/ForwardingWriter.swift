@@ -16,6 +16,7 @@ struct ForwardingWriter {
     private var hasProto = false
     private var hasHost = false
     private var hasPort = false
+    private var isSecure = false
 
     init(isTrusted: Bool) {
         self.isTrusted = isTrusted
@@ -39,7 +40,8 @@ struct ForwardingWriter {
             case .xForwardedProto:
                 if isTrusted {
                     hasProto = true
-                    request.isSecure = Self.isHTTPS(request.bytes, request.head.fields[index].value)
+                    isSecure = Self.isHTTPS(request.bytes, request.head.fields[index].value)
+                    request.isSecure = isSecure
                 } else {
                     request.head.fields[index].isRemoved = true
                 }
@@ -84,7 +86,8 @@ struct ForwardingWriter {
                 lines.append("\r\nX-Forwarded-Host: ")
                 lines.append(bytes, head.authority.range)
             }
-            if !hasPort, origin.localPort > 0 {
+            // The port here is not where TLS was ended: with https before it, nothing is better than a guess.
+            if !hasPort, origin.localPort > 0, !isSecure {
                 lines.append("\r\nX-Forwarded-Port: ")
                 lines.append(decimal: Int(origin.localPort))
             }

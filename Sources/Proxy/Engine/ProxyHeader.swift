@@ -5,8 +5,9 @@ enum ProxyHeader {
     enum Outcome: Equatable {
         case needMoreBytes
         case invalid
-        /// The header has `count` bytes; without a client (LOCAL, UNKNOWN) the connection's own peer counts.
-        case header(count: Int, client: IPAddress?, port: UInt16)
+        /// The header has `count` bytes; without a client (LOCAL, UNKNOWN) the connection's own ends count. `localPort` is the one
+        /// that the client connected to.
+        case header(count: Int, client: IPAddress?, port: UInt16, localPort: UInt16)
     }
 
     /// Longest line of version 1 with its CRLF.
@@ -47,13 +48,14 @@ enum ProxyHeader {
             start = index &+ 1
         }
         let family = line.extracting(parts[0])
-        if isUnknown(family) { return .header(count: count, client: nil, port: 0) }
+        if isUnknown(family) { return .header(count: count, client: nil, port: 0, localPort: 0) }
         guard found == 5, family.count == 4, family[0] == 0x54, family[1] == 0x43, family[2] == 0x50,
             let source = IPAddress(line.extracting(parts[1])), IPAddress(line.extracting(parts[2])) != nil,
-            let port = port(line.extracting(parts[3])), self.port(line.extracting(parts[4])) != nil
+            let port = port(line.extracting(parts[3])), let localPort = self.port(line.extracting(parts[4]))
         else { return .invalid }
         switch (family[3], source) {
-        case (0x34, .v4), (0x36, .v6): return .header(count: count, client: source.canonical, port: port)
+        case (0x34, .v4), (0x36, .v6):
+            return .header(count: count, client: source.canonical, port: port, localPort: localPort)
         default: return .invalid
         }
     }
@@ -86,22 +88,24 @@ enum ProxyHeader {
         guard length <= blockLimit else { return .invalid }
         let count = 16 + length
         guard bytes.count >= count else { return .needMoreBytes }
-        if command & 15 == 0 { return .header(count: count, client: nil, port: 0) }
+        if command & 15 == 0 { return .header(count: count, client: nil, port: 0, localPort: 0) }
         switch bytes[13] >> 4 {
         case 1:
             guard length >= 12 else { return .invalid }
             let address = IPAddress.v4(UInt32(truncatingIfNeeded: number(bytes, at: 16, count: 4)))
-            return .header(
-                count: count, client: address, port: UInt16(truncatingIfNeeded: number(bytes, at: 24, count: 2)))
+            return .header(count: count, client: address, port: port(bytes, at: 24), localPort: port(bytes, at: 26))
         case 2:
             guard length >= 36 else { return .invalid }
             let address = IPAddress.v6(number(bytes, at: 16, count: 8), number(bytes, at: 24, count: 8))
             return .header(
-                count: count, client: address.canonical,
-                port: UInt16(truncatingIfNeeded: number(bytes, at: 48, count: 2)))
+                count: count, client: address.canonical, port: port(bytes, at: 48), localPort: port(bytes, at: 50))
         default:
-            return .header(count: count, client: nil, port: 0)
+            return .header(count: count, client: nil, port: 0, localPort: 0)
         }
+    }
+
+    private static func port(_ bytes: Span<UInt8>, at start: Int) -> UInt16 {
+        UInt16(truncatingIfNeeded: number(bytes, at: start, count: 2))
     }
 
     private static func number(_ bytes: Span<UInt8>, at start: Int, count: Int) -> UInt64 {

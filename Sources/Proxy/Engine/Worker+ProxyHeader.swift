@@ -14,10 +14,11 @@ extension Worker where Driver: ~Copyable {
             driver.buffers.give(buffer)
             counters.invalidProxyHeaders &+= 1
             closeDownstream(key)
-        case .header(let count, let client, let port):
+        case .header(let count, let client, let port, let localPort):
             if let client {
                 downstreams[key].client = client
                 downstreams[key].clientPort = port
+                downstreams[key].localPort = localPort
                 downstreams[key].clientText = AddressText(client)
                 downstreams[key].isTrusted = currentSnapshot?.isTrusted(client, isUnix: false) ?? false
             }

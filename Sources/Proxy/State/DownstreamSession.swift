@@ -30,8 +30,8 @@ struct DownstreamSession: ~Copyable {
     /// Whom we talk to: the peer, or whom a PROXY header names.
     var client: IPAddress
     var clientPort: UInt16
-    /// Port of the socket that accepted it; 0 for a Unix socket.
-    let localPort: UInt16
+    /// Port of the socket that accepted it, or the one that a PROXY header names; 0 for a Unix socket.
+    var localPort: UInt16
     /// `client` as text, for the forwarding fields of every request.
     var clientText: AddressText
     /// The peer is one of `trusted_proxies`.
