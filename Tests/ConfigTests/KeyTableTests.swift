@@ -166,7 +166,8 @@ enum Sample {
         case .percent(let range): ["\(range.upperBound)%", "\(range.lowerBound)%"]
         case .rate: ["7/m"]
         case .words(let words): words.reversed()
-        case .list(let item): texts(for: item).map { "[\($0)]" }
+        // Twice the same where the only word is the default.
+        case .list(let item): texts(for: item).map { "[\($0)]" } + texts(for: item).map { "[\($0), \($0)]" }
         case .map(_, let value):
             texts(for: value).flatMap { value in ["name", "X-Name", "\"10.0.0.1\""].map { "{ \($0): \(value) }" } }
         case .section(let info): maps(info)

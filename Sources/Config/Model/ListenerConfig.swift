@@ -9,6 +9,11 @@ package struct ListenerConfig: Sendable, Equatable {
         case systemd(String)
     }
 
+    /// How HTTP is spoken with clients.
+    package enum HTTPProtocol: String, Sendable, CaseIterable {
+        case http1 = "http/1.1"
+    }
+
     package struct Timeouts: Sendable, Equatable {
         /// From the first byte of a request to the end of its head.
         package var head: Duration = .seconds(10)
@@ -44,6 +49,7 @@ package struct ListenerConfig: Sendable, Equatable {
 
     package var name = "default"
     package var bind: [Bind] = []
+    package var protocols: [HTTPProtocol] = [.http1]
     package var timeouts = Timeouts()
     package var limits = Limits()
     package var pathRules = PathRules()

@@ -22,11 +22,16 @@ struct ListenerDraft: ConfigSection {
         ConfigKey(
             "proxy_protocol", \.config.proxyProtocol, .proxyProtocol, default: nil,
             "Peers that send a PROXY protocol header (v1 or v2) first."),
+        ConfigKey(
+            "protocols", \.config.protocols, .oneOrMore(.httpProtocol), default: [.http1],
+            "HTTP versions that are spoken; `h2` is not in this version."),
         ConfigKey(later: "tls", "TLS on this listener."),
-        ConfigKey(later: "protocols", "HTTP versions that are spoken."),
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
+        if config.protocols.isEmpty, !reading.faulty.contains("protocols"), let place = reading.key("protocols") {
+            decoder.report(at: place, "the listener speaks no protocol", help: "protocols: [http/1.1]")
+        }
         guard reading.isBlank("bind"), let place = reading.key("bind") else { return }
         decoder.report(at: place, "the listener has no address", help: "bind: \"127.0.0.1:8080\"")
     }
@@ -108,6 +113,21 @@ struct UnixBindDraft: ConfigSection {
             "Permissions, in octal: `\"0660\"`."),
         ConfigKey("owner", \.owner, .name("a user"), otherwise: "the gateway's user", "User that owns the socket."),
     ]
+}
+
+extension ConfigType where Value == ListenerConfig.HTTPProtocol {
+    static var httpProtocol: ConfigType<ListenerConfig.HTTPProtocol> {
+        let words = ListenerConfig.HTTPProtocol.allCases.map(\.rawValue)
+        return ConfigType<ListenerConfig.HTTPProtocol>(.words(words), show: { $0.rawValue }) {
+            text throws(TextFailure) in
+            if let value = ListenerConfig.HTTPProtocol(rawValue: text) { return value }
+            if ["h2", "h2c", "h3", "http/2", "http/3"].contains(text.lowercased()) {
+                throw TextFailure(
+                    "`\(text)` is not in this version", help: "protocols: [\(words.joined(separator: ", "))]")
+            }
+            throw TextFailure.word(text, among: words)
+        }
+    }
 }
 
 extension ConfigType where Value == UInt32 {
