@@ -390,6 +390,40 @@ routes:
     assert [line["route"] for line in running.entries(10)].count("api") == 4
 
 
+def test_identities_are_taken_from_clients_on_all_routes(gateway, upstream):
+    peer, guard = upstream(mirror), Guard(upstream)
+    running = gateway(f"""
+listen: 127.0.0.1:0
+upstreams:
+  guard: {{ endpoints: ["{guard.peer.url}"] }}
+middleware:
+  keys: {{ api_key: {{ header: X-Key, keys: {{ ada: "{key_hash('k')}" }} }} }}
+  sso: {{ forward_auth: {{ upstream: guard, request_headers: [Authorization, X-Roles], copy_headers: [X-User, X-Roles, Authorization] }} }}
+routes:
+  - {{ path: /keys, middleware: [keys], upstream: "{peer.url}" }}
+  - {{ path: /sso, middleware: [sso], upstream: "{peer.url}" }}
+  - {{ path: /matched, headers: {{ X-Identity: {{ present: true }} }}, respond: {{ status: 418 }} }}
+  - {{ path: "/*", upstream: "{peer.url}" }}
+""")
+    forged = ("X-Identity: evil\r\nx_identity: evil\r\nX.USER: evil\r\nX-Identity2: kept\r\nX-Roles: mine\r\n"
+              "Authorization: mine\r\nX-Key: k\r\n")
+    for path in ("/", "/matched"):
+        arrived = fields(get(running.port(), path, forged))
+        assert not {"x-identity", "x_identity", "x.user"} & set(arrived), arrived
+        assert arrived["x-identity2"] == "kept"
+        # What clients are meant to send is theirs where nobody replaces it.
+        assert arrived["x-roles"] == "mine" and arrived["authorization"] == "mine" and arrived["x-key"] == "k"
+    assert fields(get(running.port(), "/keys", forged))["x-identity"] == "ada"
+    arrived = fields(get(running.port(), "/sso", forged))
+    assert arrived["x-user"] == "ada" and arrived["x-roles"] == "admin" and "authorization" not in arrived
+    assert guard.peer.requests[0].get("authorization") == "mine" and guard.peer.requests[0].get("x-roles") == "mine"
+
+
+def test_identity_fields_are_like_any_other_without_a_middleware(proxy, upstream):
+    running = proxy(upstream(mirror).url)
+    assert fields(get(running.port(), fields="X-Identity: me\r\n"))["x-identity"] == "me"
+
+
 class Guard:
     """An authentication service for forward_auth: what it answers is set by the test."""
 

@@ -33,6 +33,7 @@ extension Worker where Driver: ~Copyable {
             reply(exchange, .loopDetected)
             return
         }
+        if snapshots[current].hasIdentityFields { snapshots[current].identityFields.remove(from: &request) }
         route(exchange, key)
     }
 

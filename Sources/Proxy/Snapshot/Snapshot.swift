@@ -20,6 +20,8 @@ package final class Snapshot: Sendable {
     let logLane: Int
     /// Whether any exchange is logged.
     let isLogged: Bool
+    /// What no client may say itself.
+    let identityFields: IdentityFields
     private let trusted: [CIDRBlock]
 
     init(
@@ -35,6 +37,7 @@ package final class Snapshot: Sendable {
         self.middleware = middleware
         self.logLane = logLane
         isLogged = logLane >= 0 || routes.contains { $0.logLane >= 0 }
+        identityFields = IdentityFields(config.middleware)
         trusted = config.trustedProxies
     }
 

@@ -1,4 +1,5 @@
 import Containers
+import Middleware
 import Routing
 
 /// A snapshot as one worker uses it: one strong reference, counted in integers.
@@ -10,6 +11,9 @@ struct SnapshotUse: ~Copyable {
     let pools: [SlabKey]
     /// As the snapshot says: asked for each request, and reading it here counts no reference.
     let isLogged: Bool
+    /// Whether clients' requests have to lose `identityFields`.
+    let hasIdentityFields: Bool
+    let identityFields: IdentityFields
     /// By number of the listener, as in the snapshot.
     let routers: [Router?]
 
@@ -17,6 +21,8 @@ struct SnapshotUse: ~Copyable {
         self.snapshot = snapshot
         self.pools = pools
         isLogged = snapshot.isLogged
+        identityFields = snapshot.identityFields
+        hasIdentityFields = !identityFields.isEmpty
         routers = snapshot.routers
     }
 
