@@ -35,6 +35,35 @@ import Testing
         #expect(try martlet.wait() == .exited(code: 0))
     }
 
+    @Test("the supervisor's lines have the form of the gateway's log")
+    func supervisorLines() throws {
+        let martlet = try RunningMartlet(Self.config("one"))
+        let address = try martlet.address()
+        func lastWords() throws -> Substring {
+            let process = try martlet.gateway()
+            let begin = martlet.log.utf8.count
+            Process.send(.kill, to: process)
+            #expect(try martlet.get("/", at: address).hasPrefix("200"))
+            return try martlet.eventually("the supervisor's words") {
+                let lines = String(decoding: martlet.log.utf8.dropFirst(begin), as: UTF8.self).split(separator: "\n")
+                return lines.first { $0.contains("was ended by signal 9") }
+            }
+        }
+        let time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/
+        var line = try lastWords()
+        #expect(line.prefixMatch(of: time) != nil, "\(line)")
+        #expect(line.hasSuffix("Z error supervisor: the gateway process was ended by signal 9"), "\(line)")
+        try martlet.write("log: { format: json }\n" + Self.config("two"))
+        martlet.send(.hangup)
+        _ = try martlet.eventually("the reload") { martlet.log.contains("reloaded generation=2") ? true : nil }
+        line = try lastWords()
+        #expect(line.hasPrefix("{\"time\":\"20"), "\(line)")
+        #expect(
+            line.hasSuffix(
+                "\"level\":\"error\",\"message\":\"supervisor: the gateway process was ended by signal 9\"}"),
+            "\(line)")
+    }
+
     @Test("a reload publishes the new file, and a restart begins with it")
     func reload() throws {
         let martlet = try RunningMartlet(Self.config("one"))

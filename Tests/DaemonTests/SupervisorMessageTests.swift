@@ -16,8 +16,15 @@ import Testing
     static let requests: [GatewayRequest] =
         specs.enumerated().map { .bind(number: UInt32($0.offset), $0.element) } + [
             .release([]), .release(specs), .published(generation: .max, specs), .published(generation: 0, []), .ready,
-            .draining,
+            .draining, .logs(LogConfig()), .logs(json),
         ]
+
+    private static var json: LogConfig {
+        var config = LogConfig()
+        config.format = .json
+        config.level = .error
+        return config
+    }
 
     static let replies: [SupervisorReply] = [
         .sockets(number: 0), .sockets(number: .max), .bindFailed(number: 9, reason: "cannot listen: permission denied"),

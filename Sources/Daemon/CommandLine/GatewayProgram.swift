@@ -50,19 +50,24 @@ enum GatewayProgram {
         } else {
             return ExitStatus.usage
         }
-        let binder = RemoteBinder(socket: control) { FileAccess.printError("error gateway: \($0)\n") }
-        return serve(source, binder: binder, signals: signals, supervisor: supervisor)
+        let logs = TelemetryLogs()
+        let logger = logs.logger
+        let binder = RemoteBinder(socket: control) { logger.error("\($0)") }
+        return serve(source, binder: binder, signals: signals, supervisor: supervisor, logs: logs)
     }
 
     /// The only process (`--single-process`).
     static func runAlone(_ source: Source) -> Int32 {
         guard let signals = try? SignalDescriptor(signals) else { return ExitStatus.system }
-        let binder = LocalBinder(systemd: .fromEnvironment()) { FileAccess.printError("warning gateway: \($0)\n") }
-        return serve(source, binder: binder, signals: signals, supervisor: nil)
+        let logs = TelemetryLogs()
+        let logger = logs.logger
+        let binder = LocalBinder(systemd: .fromEnvironment()) { logger.warning("\($0)") }
+        return serve(source, binder: binder, signals: signals, supervisor: nil, logs: logs)
     }
 
     private static func serve<Binder: ListenerBinder & ~Copyable>(
-        _ source: Source, binder: consuming Binder, signals: consuming SignalDescriptor, supervisor: Int32?
+        _ source: Source, binder: consuming Binder, signals: consuming SignalDescriptor, supervisor: Int32?,
+        logs: TelemetryLogs
     ) -> Int32 {
         let files = Process.raiseOpenFileLimit()
         let loader = ConfigurationLoader(kinds: RegisteredKinds.current)
@@ -74,7 +79,6 @@ enum GatewayProgram {
             FileAccess.printError(ProblemText.all(problems))
             return ExitStatus.badConfiguration
         }
-        let logs = TelemetryLogs()
         defer { logs.stop() }
         let demands = SignalDemands(signals: signals, supervisor: supervisor, control: binder.control)
         let process = GatewayProcess(

@@ -1,3 +1,4 @@
+import Config
 import Linux
 
 /// A process that supervises (`martlet run`).
@@ -8,14 +9,14 @@ enum SupervisorProgram {
         if let snapshot {
             Descriptors.setCloseOnExec(snapshot)
             guard MemoryFile.isSealed(snapshot) else {
-                SupervisorLog.write(.error, "descriptor \(snapshot) is no sealed configuration")
+                SupervisorLog().write(.error, "descriptor \(snapshot) is no sealed configuration")
                 return ExitStatus.usage
             }
         }
         do {
             return try Supervisor(command: command, snapshot: snapshot.map { FileDescriptor(owning: $0) }).run()
         } catch {
-            SupervisorLog.write(.error, "cannot read signals: \(error)")
+            SupervisorLog().write(.error, "cannot read signals: \(error)")
             return ExitStatus.system
         }
     }

@@ -98,7 +98,7 @@ struct GatewayProcess<
         config = loaded.config
         snapshot = loaded.snapshot
         snapshot.generation = generation
-        binder.published(snapshot, listeners.specs)
+        binder.published(snapshot, listeners.specs, log: config.log)
     }
 
     // MARK: Waiting

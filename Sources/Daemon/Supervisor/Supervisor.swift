@@ -1,3 +1,4 @@
+import Config
 import Containers
 import Linux
 
@@ -16,6 +17,7 @@ struct Supervisor: ~Copyable {
     private let signals: SignalDescriptor
     private var listeners: ListenerTable
     private var policy = RestartPolicy()
+    private var log = SupervisorLog()
     /// The last published configuration; a gateway that starts with it reads no file.
     private var snapshot: FileDescriptor?
     private var control: MessageSocket?
@@ -54,7 +56,7 @@ struct Supervisor: ~Copyable {
         let now = Clock.monotonic
         if let due = killAt, now >= due, let child {
             killAt = nil
-            SupervisorLog.write(.error, "the gateway process \(child) does not end by itself: killed")
+            log.write(.error, "the gateway process \(child) does not end by itself: killed")
             Process.send(.kill, to: child)
         }
         if let due = restartAt, now >= due {
@@ -90,7 +92,7 @@ struct Supervisor: ~Copyable {
             }
         } catch {
             control = nil
-            SupervisorLog.write(.error, "cannot start a gateway process: \(error)")
+            log.write(.error, "cannot start a gateway process: \(error)")
             follow(policy.ended(.exited(code: 71), now: Clock.monotonic))
         }
     }
@@ -101,7 +103,7 @@ struct Supervisor: ~Copyable {
         while control != nil { readRequest() }
         killAt = nil
         if !policy.isStopping, policy.hasServed, ending != .exited(code: 0) {
-            SupervisorLog.write(.error, "the gateway process \(Self.describe(ending))")
+            log.write(.error, "the gateway process \(Self.describe(ending))")
         }
         follow(policy.ended(ending, now: Clock.monotonic))
     }
@@ -113,7 +115,7 @@ struct Supervisor: ~Copyable {
         case .restart(let pause):
             restartAt = Clock.monotonic.advanced(by: pause)
             let time = pause == 0 ? "now" : "in \(pause / 1_000_000) ms"
-            SupervisorLog.write(.warning, "a new gateway process starts \(time) with the last published configuration")
+            log.write(.warning, "a new gateway process starts \(time) with the last published configuration")
         }
     }
 
@@ -179,7 +181,7 @@ struct Supervisor: ~Copyable {
 
     private mutating func hangUp(_ reason: String) {
         control = nil
-        SupervisorLog.write(.error, "the gateway process \(reason)")
+        log.write(.error, "the gateway process \(reason)")
         if let child { Process.send(.kill, to: child) }
     }
 
@@ -195,10 +197,12 @@ struct Supervisor: ~Copyable {
             }
         case .release(let specs):
             listeners.close(specs)
+        case .logs(let config):
+            log.config = config
         case .published(_, let specs):
             guard let file = descriptors.takeFirst(), MemoryFile.isSealed(file.number) else { throw MalformedMessage() }
             snapshot = consume file
-            for failure in listeners.keep(only: specs) { SupervisorLog.write(.warning, failure.description) }
+            for failure in listeners.keep(only: specs) { log.write(.warning, failure.description) }
         case .ready:
             policy.ready()
             Process.releaseMemory()

@@ -71,6 +71,18 @@ package final class ApplicationLog: Sendable {
         sink.write(buffer, priority: Self.priority(level))
     }
 
+    /// One entry as a line of its own, for a process without sinks; nil: the level is below the configured one.
+    package static func line(
+        _ level: LogConfig.Level, _ message: String, under config: LogConfig, time: (seconds: Int64, nanoseconds: Int64)
+    ) -> [UInt8]? {
+        guard rank(level) >= rank(config.level) else { return nil }
+        let entry = ApplicationLogEntry(level: level.rawValue, message: message, values: [], time: time)
+        var bytes: [UInt8] = []
+        entry.appendLine(config.format, to: &bytes)
+        bytes.append(0x0A)
+        return bytes
+    }
+
     private static func name(_ level: Logger.Level) -> String {
         switch level {
         case .trace, .debug: "debug"
