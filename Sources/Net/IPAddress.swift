@@ -47,6 +47,7 @@ package enum IPAddress: Sendable, Equatable, Hashable {
     }
 
     /// `0.0.0.0` or `::`.
+    @inlinable
     package var isUnspecified: Bool {
         switch self {
         case .v4(let octets): octets == 0

@@ -130,6 +130,54 @@ routes:
     assert not os.path.exists(path), "the socket file stays behind"
 
 
+def behind_unix(tmp_path, url: str, top: str = "", listener: str = "") -> tuple[str, str]:
+    """The path of a socket and a gateway that listens there."""
+    path = str(tmp_path / "front.sock")
+    return path, f"""{top}
+listeners:
+  default: {{ bind: ["127.0.0.1:0", {{ unix: "{path}" }}] {listener} }}
+middleware:
+  once: {{ rate_limit: {{ rate: 1/h, burst: 1, key: client_ip }} }}
+routes:
+  - {{ path: /once, middleware: [once], upstream: "{url}" }}
+  - {{ path: /*, upstream: "{url}" }}
+"""
+
+
+FORWARDED = "X-Forwarded-For: 203.0.113.9, 203.0.113.7\r\nX-Real-IP: 203.0.113.9\r\n"
+
+
+def test_behind_a_unix_socket_nobody_is_named(gateway, upstream, tmp_path):
+    path, config = behind_unix(tmp_path, upstream(mirror).url, "trusted_proxies: [0.0.0.0/0]")
+    gateway(config)
+    for given in ("", FORWARDED):
+        arrived = json.loads(get(path, fields=given).body)
+        assert "x-forwarded-for" not in arrived and "x-real-ip" not in arrived
+        assert arrived["x-forwarded-proto"] == "http" and arrived["x-forwarded-host"] == "a.test"
+
+
+def test_a_proxy_on_a_unix_socket_can_be_trusted(gateway, upstream, tmp_path):
+    path, config = behind_unix(tmp_path, upstream(mirror).url, "trusted_proxies: [unix, 203.0.113.7]")
+    running = gateway(config)
+    arrived = json.loads(get(path, fields=FORWARDED).body)
+    assert arrived["x-forwarded-for"] == "203.0.113.9, 203.0.113.7" and arrived["x-real-ip"] == "203.0.113.9"
+    arrived = json.loads(get(path).body)
+    assert "x-forwarded-for" not in arrived and "x-real-ip" not in arrived
+    assert json.loads(get(running.port(), fields=FORWARDED).body)["x-forwarded-for"] == "127.0.0.1"
+    statuses = [get(path, "/once", f"X-Forwarded-For: 203.0.113.{last}\r\n").status for last in (1, 2, 1)]
+    assert statuses == [200, 200, 429], "rate limits see whom the proxy names"
+
+
+def test_connections_of_a_unix_socket_are_nobodys(gateway, upstream, tmp_path):
+    path, config = behind_unix(tmp_path, upstream().url, listener=", limits: { connections_per_client: 1 }")
+    gateway(config)
+    clients = [RawClient(path) for _ in range(3)]
+    for client in clients:
+        assert client.get("/").status == 200
+    for client in clients:
+        client.socket.close()
+
+
 def test_a_stale_socket_file_is_replaced(gateway, upstream, tmp_path):
     path = str(tmp_path / "stale.sock")
     with socket.socket(socket.AF_UNIX) as stale:

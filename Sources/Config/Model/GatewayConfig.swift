@@ -10,9 +10,15 @@ package struct GatewayConfig: Sendable, Equatable {
         case count(Int)
     }
 
+    package enum TrustedPeer: Sendable, Equatable {
+        case block(CIDRBlock)
+        /// Whoever reaches a Unix socket of ours.
+        case unix
+    }
+
     package var workers = WorkerCount.auto
     /// Peers whose X-Forwarded-* and X-Request-Id we believe.
-    package var trustedProxies: [CIDRBlock] = []
+    package var trustedProxies: [TrustedPeer] = []
     package var drainTimeout: Duration = .seconds(30)
     package var drainDelay: Duration = .zero
     package var upgradeDrainTimeout: Duration = .seconds(12 * 3600)

@@ -21,8 +21,9 @@ struct GatewayDraft: ConfigSection {
             "workers", \.config.workers, .workers, default: .auto,
             "Threads that serve; `auto` takes it from the CPUs that the process may use. A change needs a restart."),
         ConfigKey(
-            "trusted_proxies", \.config.trustedProxies, .oneOrMore(.addressBlock), default: [],
-            "Peers whose X-Forwarded-* and X-Request-Id are believed; when empty, nobody's."),
+            "trusted_proxies", \.config.trustedProxies, .oneOrMore(.trustedPeer), default: [],
+            "Peers whose X-Forwarded-* and X-Request-Id are believed, `unix` for those of Unix sockets; when empty, nobody's."
+        ),
         ConfigKey(
             "drain_timeout", \.config.drainTimeout, .duration(.zero...(.seconds(86_400))), default: .seconds(30),
             "How long a stop waits for exchanges to end."),
@@ -88,6 +89,22 @@ extension ConfigType where Value == GatewayConfig.WorkerCount {
             read: { node, decoder in
                 if node.text == "auto" { return .auto }
                 return count.read(node, decoder).map { .count($0) }
+            })
+    }
+}
+
+extension ConfigType where Value == GatewayConfig.TrustedPeer {
+    static var trustedPeer: ConfigType<GatewayConfig.TrustedPeer> {
+        let block = ConfigType<CIDRBlock>.addressBlock
+        return ConfigType<GatewayConfig.TrustedPeer>(
+            .either([block.shape, .words(["unix"])]),
+            show: { peer in
+                if case .block(let value) = peer { return block.show(value) }
+                return "unix"
+            },
+            read: { node, decoder in
+                if node.text == "unix" { return .unix }
+                return block.read(node, decoder).map { .block($0) }
             })
     }
 }

@@ -72,14 +72,18 @@ struct ForwardingWriter {
     ) {
         guard additions.tailroom >= 1_024 else { return }
         additions.appendLines { lines in
-            lines.append("X-Forwarded-For: ")
-            if isTrusted { appendChain(&lines, head, bytes.span) }
-            lines.append(origin.text.bytes.span.extracting(0..<origin.text.count))
-            lines.append("\r\nX-Real-IP: ")
-            if client == origin.client {
-                lines.append(origin.text.bytes.span.extracting(0..<origin.text.count))
+            if origin.client.isUnspecified {
+                writeUnnamed(&lines, head, bytes.span, client: client)
             } else {
-                Self.append(client, to: &lines)
+                lines.append("Via: 1.1 martlet\r\nX-Forwarded-For: ")
+                if isTrusted { appendChain(&lines, head, bytes.span) }
+                lines.append(origin.text.bytes.span.extracting(0..<origin.text.count))
+                lines.append("\r\nX-Real-IP: ")
+                if client == origin.client {
+                    lines.append(origin.text.bytes.span.extracting(0..<origin.text.count))
+                } else {
+                    Self.append(client, to: &lines)
+                }
             }
             if !hasProto { lines.append("\r\nX-Forwarded-Proto: http") }
             if !hasHost, head.authority.count > 0, head.authority.count <= 512 {
@@ -91,10 +95,28 @@ struct ForwardingWriter {
                 lines.append("\r\nX-Forwarded-Port: ")
                 lines.append(decimal: Int(origin.localPort))
             }
-            lines.append("\r\nVia: 1.1 martlet\r\nX-Request-Id: ")
+            lines.append("\r\nX-Request-Id: ")
             lines.append(id)
             lines.append("\r\n")
         }
+    }
+
+    /// The peer of a Unix socket has no address to add: the list ends with what trusted proxies said, and nobody is named where
+    /// they said nothing. The last line is left open.
+    @inline(never)
+    private func writeUnnamed(
+        _ lines: inout Buffer, _ head: borrowing RequestHead, _ bytes: Span<UInt8>, client: IPAddress
+    ) {
+        lines.append("Via: 1.1 martlet")
+        let start = lines.count
+        lines.append("\r\nX-Forwarded-For: ")
+        let empty = lines.count
+        if isTrusted { appendChain(&lines, head, bytes) }
+        // Without the last comma and blank; without the field when nobody said anything.
+        lines.keepFirst(lines.count > empty ? lines.count &- 2 : start)
+        guard !client.isUnspecified else { return }
+        lines.append("\r\nX-Real-IP: ")
+        Self.append(client, to: &lines)
     }
 
     private static func isHTTPS(_ bytes: borrowing Buffer, _ range: ByteRange) -> Bool {

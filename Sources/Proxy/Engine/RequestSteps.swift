@@ -98,7 +98,7 @@ enum RequestSteps {
     static func client(
         _ head: borrowing RequestHead, _ bytes: borrowing Buffer, peer: IPAddress, snapshot: Snapshot
     ) -> IPAddress {
-        ForwardedClient.client(fields: head, bytes: bytes.span, peer: peer) { snapshot.isTrusted($0, isUnix: false) }
+        ForwardedClient.client(fields: head, bytes: bytes.span, peer: peer) { snapshot.isTrusted($0) }
     }
 
     /// Writes the head for the upstream. An endpoint's own host takes its place later.

@@ -35,19 +35,24 @@ extension Worker where Driver: ~Copyable {
             counters.refusedConnections &+= 1
             return false
         }
+        // Of the peer of a Unix socket no address is known.
         var client = IPAddress.v4(0)
         var port: UInt16 = 0
-        if case .ip(let address, let number) = peer {
+        var trusted = false
+        switch peer {
+        case .ip(let address, let number):
             client = address.canonical
             port = number
+            trusted = currentSnapshot?.isTrusted(client) ?? false
+        case .unix:
+            trusted = currentSnapshot?.trustsUnixPeers ?? false
         }
-        let trusted = currentSnapshot?.isTrusted(client, isUnix: isUnix(peer)) ?? false
         let sendsHeader = listener.proxyProtocol.map { blocks in blocks.contains { $0.contains(client) } } ?? false
         let session = DownstreamSession(
             socket: socket, listener: listener, phase: sendsHeader ? .proxyHeader : .waiting,
             client: client, port: port, localPort: localPort, isTrusted: trusted, now: driver.now)
-        // Behind a PROXY header the client is counted when the header has named it.
-        let isCounted = !sendsHeader
+        // Behind a PROXY header the client is counted when the header has named it; without an address it is nobody.
+        let isCounted = !sendsHeader && !client.isUnspecified
         guard !isCounted || listener.connections.admit(client, limit: listener.connectionsPerClient),
             let key = downstreams.insert(session)
         else {
@@ -61,11 +66,6 @@ extension Worker where Driver: ~Copyable {
         counters.acceptedConnections &+= 1
         setDownstreamTimer(key, after: sendsHeader ? listener.headTimeout : listener.keepAliveTimeout)
         return true
-    }
-
-    private func isUnix(_ peer: SocketAddress) -> Bool {
-        if case .unix = peer { return true }
-        return false
     }
 
     /// Ends a client connection and everything on it. `abort` shows the client that something is missing.

@@ -2,6 +2,7 @@ import Telemetry
 import Containers
 import EventLoop
 import HTTP1
+import Net
 
 /// Connections that begin with a PROXY header.
 extension Worker where Driver: ~Copyable {
@@ -20,17 +21,18 @@ extension Worker where Driver: ~Copyable {
                 downstreams[key].clientPort = port
                 downstreams[key].localPort = localPort
                 downstreams[key].clientText = AddressText(client)
-                downstreams[key].isTrusted = currentSnapshot?.isTrusted(client, isUnix: false) ?? false
+                downstreams[key].isTrusted = currentSnapshot?.isTrusted(client) ?? false
             }
             let client = downstreams[key].client
             let counts = downstreams[key].listener.connections
-            guard counts.admit(client, limit: downstreams[key].listener.connectionsPerClient) else {
+            guard client.isUnspecified || counts.admit(client, limit: downstreams[key].listener.connectionsPerClient)
+            else {
                 driver.buffers.give(buffer)
                 counters.refusedConnections &+= 1
                 closeDownstream(key)
                 return
             }
-            downstreams[key].isCountedForClient = true
+            downstreams[key].isCountedForClient = !client.isUnspecified
             downstreams[key].phase = .waiting
             setDownstreamTimer(key, after: downstreams[key].listener.keepAliveTimeout)
             buffer.dropFirst(count)

@@ -23,6 +23,8 @@ package final class Snapshot: Sendable {
     /// What no client may say itself.
     let identityFields: IdentityFields
     private let trusted: [CIDRBlock]
+    /// Whether the word of whoever reaches a Unix socket is taken.
+    let trustsUnixPeers: Bool
 
     init(
         generation: Int, config: GatewayConfig, listeners: [ListenerState?], routers: [Router?], routes: [RouteState],
@@ -38,7 +40,10 @@ package final class Snapshot: Sendable {
         self.logLane = logLane
         isLogged = logLane >= 0 || routes.contains { $0.logLane >= 0 }
         identityFields = IdentityFields(config.middleware)
-        trusted = config.trustedProxies
+        trusted = config.trustedProxies.compactMap { peer in
+            if case .block(let block) = peer { block } else { nil }
+        }
+        trustsUnixPeers = config.trustedProxies.contains(.unix)
     }
 
     func listener(numbered number: Int) -> ListenerState? {
@@ -46,8 +51,7 @@ package final class Snapshot: Sendable {
     }
 
     /// Whether the peer's word on where a request comes from is taken.
-    func isTrusted(_ address: IPAddress, isUnix: Bool) -> Bool {
-        if trusted.isEmpty || isUnix { return false }
+    func isTrusted(_ address: IPAddress) -> Bool {
         for block in trusted where block.contains(address) { return true }
         return false
     }

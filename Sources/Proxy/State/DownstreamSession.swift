@@ -27,7 +27,7 @@ struct DownstreamSession: ~Copyable {
     var phase: Phase
     /// The running exchange; `.none` without one.
     var exchange = SlabKey.none
-    /// Whom we talk to: the peer, or whom a PROXY header names.
+    /// Whom we talk to: the peer, or whom a PROXY header names. Unspecified behind a Unix socket: nobody knows.
     var client: IPAddress
     var clientPort: UInt16
     /// Port of the socket that accepted it, or the one that a PROXY header names; 0 for a Unix socket.
