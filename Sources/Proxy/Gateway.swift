@@ -40,15 +40,18 @@ package final class Gateway {
     package private(set) var snapshot: Snapshot?
     private let log: AccessLog
     private let calls: CallPort
+    private let onRefusal: @Sendable (ConnectionRefusal) -> Void
 
     /// - Parameters:
     ///   - workers: threads, at least one.
     ///   - connectionsLimit: descriptors that connections of all kinds may use.
     ///   - calls: opened when the workers start; for clients of our own, such as the sender of `subrequests`.
+    ///   - onRefusal: told of connections that no log line of an exchange shows; on the workers' threads.
     package init(
         workers: Int, connectionsLimit: Int, kinds: MiddlewareKinds, subrequests: any SubrequestSender, log: AccessLog,
-        calls: CallPort = CallPort()
+        calls: CallPort = CallPort(), onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in }
     ) {
+        self.onRefusal = onRefusal
         self.calls = calls
         self.workers = max(1, workers)
         self.connectionsLimit = max(64, connectionsLimit)
@@ -93,7 +96,7 @@ package final class Gateway {
         let wakeup = wakeups[index]
         let context = WorkerContext(
             index: index, inboxes: inboxes, loads: loads, connectionsLimit: connectionsLimit,
-            executor: WorkerExecutor { wakeup.signal() }, log: log)
+            executor: WorkerExecutor { wakeup.signal() }, log: log, onRefusal: onRefusal)
         let running = running
         let isPinned = workers > 1
         try threads.start(name: "worker-\(index)") {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import stat
 import struct
@@ -237,6 +238,7 @@ def test_the_connection_limit(gateway, upstream):
             assert response.status == 503
         except (Ended, OSError):
             pass
+    running.wait_log("closed 1 connection to listener default, .*: the listener has as many as it may")
     for client in clients:
         client.socket.close()
     eventually(lambda: served(running), what="service after the connections are gone")
@@ -266,6 +268,38 @@ def test_the_connection_limit_of_one_client(gateway, upstream):
     eventually(lambda: served(running), what="a free place")
     for client in clients:
         client.socket.close()
+
+
+REFUSED = re.compile(r"info closed (\d+) connections? to listener default, the last from 127\.0\.0\.1: (.*)")
+
+
+def refusals(running, cause: str, count: int) -> list[str]:
+    """The lines about connections that ended without an answer, once they sum up to `count`."""
+    def read():
+        found = [match for match in REFUSED.finditer(running.log()) if cause in match[2]]
+        return found if sum(int(match[1]) for match in found) == count else []
+    return eventually(read, what=f"lines about {count} connections: {cause}")
+
+
+def test_refused_connections_leave_a_line(gateway, upstream):
+    limits = "timeouts: { head: 300ms }, limits: { connections_per_client: 1, connections: 3 }"
+    running = gateway("workers: 1\n" + listening(
+        f'bind: ["127.0.0.1:0"], proxy_protocol: {{ from: [127.0.0.1] }}, {limits}', upstream().url))
+    with RawClient(running.port()) as silent:
+        assert silent.rest() == b""
+    assert len(refusals(running, "did not come in time", 1)) == 1
+    for _ in range(40):
+        with RawClient(running.port()) as client:
+            client.send(REQUEST)
+            client.rest()
+    assert len(refusals(running, "no valid PROXY header", 40)) < 10, "a flood does not fill the log"
+    with RawClient(running.port()) as first:
+        first.send(b"PROXY UNKNOWN\r\n" + REQUEST)
+        assert first.read_response().status == 200
+        with RawClient(running.port()) as second:
+            second.send(b"PROXY UNKNOWN\r\n" + REQUEST)
+            second.rest()
+        refusals(running, "connections_per_client", 1)
 
 
 def test_limits_of_the_head(gateway, upstream):

@@ -24,7 +24,8 @@ final class ProxyEngine: GatewayEngine {
         let calls = CallPort()
         gateway = Gateway(
             workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + Self.reservePerWorker * workers),
-            kinds: kinds, subrequests: GatewayClient(port: calls), log: log, calls: calls)
+            kinds: kinds, subrequests: GatewayClient(port: calls), log: log, calls: calls,
+            onRefusal: { logger.info("\($0)") })
         names = EndpointNames(logger)
     }
 

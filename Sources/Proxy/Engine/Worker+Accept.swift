@@ -30,11 +30,6 @@ extension Worker where Driver: ~Copyable {
     mutating func admit(_ socket: SocketID, listener: ListenerState, port localPort: UInt16, peer: SocketAddress)
         -> Bool
     {
-        guard listener.connections.open.load(ordering: .relaxed) < listener.connectionsLimit, phase != .stopped else {
-            driver.close(socket)
-            counters.refusedConnections &+= 1
-            return false
-        }
         // Of the peer of a Unix socket no address is known.
         var client = IPAddress.v4(0)
         var port: UInt16 = 0
@@ -47,17 +42,23 @@ extension Worker where Driver: ~Copyable {
         case .unix:
             trusted = currentSnapshot?.trustsUnixPeers ?? false
         }
+        guard phase != .stopped, listener.connections.open.load(ordering: .relaxed) < listener.connectionsLimit else {
+            refuse(socket, .listenerLimit, listener, client)
+            return false
+        }
         let sendsHeader = listener.proxyProtocol.map { blocks in blocks.contains { $0.contains(client) } } ?? false
         let session = DownstreamSession(
             socket: socket, listener: listener, phase: sendsHeader ? .proxyHeader : .waiting,
             client: client, port: port, localPort: localPort, isTrusted: trusted, now: driver.now)
         // Behind a PROXY header the client is counted when the header has named it; without an address it is nobody.
         let isCounted = !sendsHeader && !client.isUnspecified
-        guard !isCounted || listener.connections.admit(client, limit: listener.connectionsPerClient),
-            let key = downstreams.insert(session)
-        else {
-            driver.close(socket)
-            counters.refusedConnections &+= 1
+        guard !isCounted || listener.connections.admit(client, limit: listener.connectionsPerClient) else {
+            refuse(socket, .clientLimit, listener, client)
+            return false
+        }
+        guard let key = downstreams.insert(session) else {
+            if isCounted { listener.connections.dismiss(client, limit: listener.connectionsPerClient) }
+            refuse(socket, .listenerLimit, listener, client)
             return false
         }
         downstreams[key].isCountedForClient = isCounted
@@ -66,6 +67,14 @@ extension Worker where Driver: ~Copyable {
         counters.acceptedConnections &+= 1
         setDownstreamTimer(key, after: sendsHeader ? listener.headTimeout : listener.keepAliveTimeout)
         return true
+    }
+
+    private mutating func refuse(
+        _ socket: SocketID, _ reason: ConnectionRefusal.Reason, _ listener: ListenerState, _ client: IPAddress
+    ) {
+        driver.close(socket)
+        counters.refusedConnections &+= 1
+        refusals.note(reason, listener, client)
     }
 
     /// Ends a client connection and everything on it. `abort` shows the client that something is missing.

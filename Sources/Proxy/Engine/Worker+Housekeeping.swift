@@ -15,6 +15,9 @@ extension Worker where Driver: ~Copyable {
             guard let key = pools.key(at: index), pools[key].uses == 0, pools[key].sessions == 0 else { continue }
             pools.remove(key)
         }
+        if !refusals.isEmpty {
+            for refusal in refusals.takeAll() { context.report(refusal) }
+        }
         continueDraining()
     }
 }

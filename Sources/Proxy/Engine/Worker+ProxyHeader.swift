@@ -14,6 +14,7 @@ extension Worker where Driver: ~Copyable {
             // Not HTTP yet: nobody to answer. The peer was configured to send a header and did not.
             driver.buffers.give(buffer)
             counters.invalidProxyHeaders &+= 1
+            refusals.note(.noProxyHeader, downstreams[key].listener, downstreams[key].client)
             closeDownstream(key)
         case .header(let count, let client, let port, let localPort):
             if let client {
@@ -29,6 +30,7 @@ extension Worker where Driver: ~Copyable {
             else {
                 driver.buffers.give(buffer)
                 counters.refusedConnections &+= 1
+                refusals.note(.clientLimit, downstreams[key].listener, client)
                 closeDownstream(key)
                 return
             }

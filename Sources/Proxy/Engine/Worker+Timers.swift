@@ -64,7 +64,10 @@ extension Worker where Driver: ~Copyable {
 
     private mutating func onDownstreamDeadline(_ key: SlabKey) {
         switch downstreams[key].phase {
-        case .waiting, .proxyHeader, .lingering:
+        case .waiting, .lingering:
+            closeDownstream(key)
+        case .proxyHeader:
+            refusals.note(.slowProxyHeader, downstreams[key].listener, downstreams[key].client)
             closeDownstream(key)
         case .head:
             timeOutHead(key)

@@ -52,6 +52,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     /// To be told when this worker has stopped listening.
     var drainClosing: ClosingDescriptors?
     var listening: [ListeningSocket] = []
+    var refusals = ConnectionRefusals()
     package internal(set) var counters = WorkerCounters()
 
     package init(driver: consuming Driver, context: WorkerContext, snapshot: Snapshot, seed: UInt64) {

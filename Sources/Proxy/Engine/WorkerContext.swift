@@ -24,11 +24,13 @@ package final class WorkerContext: Sendable {
     let hash = KeyHash.shared
     package static let relayedLengthDefault = 65_536
     private let onFailure: @Sendable (Errno) -> Void
+    private let onRefusal: @Sendable (ConnectionRefusal) -> Void
 
     package init(
         index: Int, inboxes: [Inbox], loads: WorkerLoads, connectionsLimit: Int, executor: WorkerExecutor,
         log: AccessLog? = nil, relayedLength: Int = WorkerContext.relayedLengthDefault,
-        onFailure: @escaping @Sendable (Errno) -> Void = { _ in }
+        onFailure: @escaping @Sendable (Errno) -> Void = { _ in },
+        onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in }
     ) {
         self.index = index
         self.inboxes = inboxes
@@ -38,10 +40,14 @@ package final class WorkerContext: Sendable {
         self.log = log
         self.relayedLength = relayedLength
         self.onFailure = onFailure
+        self.onRefusal = onRefusal
     }
 
     /// The worker could not start.
     func failed(_ error: Errno) { onFailure(error) }
+
+    /// Connections were closed before anybody could be answered. At most once a second for each reason.
+    func report(_ refusal: ConnectionRefusal) { onRefusal(refusal) }
 
     package var inbox: Inbox { inboxes[index] }
 }

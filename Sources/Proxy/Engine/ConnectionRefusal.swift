@@ -1,0 +1,53 @@
+package import Net
+
+/// Client connections of one worker that ended before anybody could be answered, for one line of the log.
+package struct ConnectionRefusal: Sendable {
+    package enum Reason: Int, Sendable, CaseIterable {
+        case noProxyHeader, slowProxyHeader, clientLimit, listenerLimit
+    }
+
+    package let reason: Reason
+    package let count: Int
+    /// Of the last one.
+    package let listener: String
+    /// Of the last one; unspecified for the peer of a Unix socket.
+    package let client: IPAddress
+}
+
+extension ConnectionRefusal: CustomStringConvertible {
+    package var description: String {
+        let cause =
+            switch reason {
+            case .noProxyHeader: "no valid PROXY header"
+            case .slowProxyHeader: "the PROXY header did not come in time"
+            case .clientLimit: "the client has as many as connections_per_client allows"
+            case .listenerLimit: "the listener has as many as it may"
+            }
+        let subject = count == 1 ? "1 connection" : "\(count) connections"
+        let peer = client.isUnspecified ? "a Unix socket" : "\(client)"
+        return "closed \(subject) to listener \(listener), the last from \(peer): \(cause)"
+    }
+}
+
+/// What was refused since the last report. Counted, because a flood must not fill the log.
+struct ConnectionRefusals {
+    private var pending = InlineArray<4, ConnectionRefusal?>(repeating: nil)
+    private(set) var isEmpty = true
+
+    mutating func note(_ reason: ConnectionRefusal.Reason, _ listener: ListenerState, _ client: IPAddress) {
+        let count = pending[reason.rawValue]?.count ?? 0
+        pending[reason.rawValue] = ConnectionRefusal(
+            reason: reason, count: count &+ 1, listener: listener.name, client: client)
+        isEmpty = false
+    }
+
+    /// One for each reason that there was.
+    mutating func takeAll() -> [ConnectionRefusal] {
+        var all: [ConnectionRefusal] = []
+        for index in pending.indices {
+            if let refusal = pending[index].take() { all.append(refusal) }
+        }
+        isEmpty = true
+        return all
+    }
+}
