@@ -275,6 +275,25 @@ routes:
     assert refused.status == 403 and json.loads(refused.body)["code"] == "forbidden"
 
 
+def test_body_limit_before_an_answer_of_our_own(gateway):
+    running = gateway("""
+listen: 127.0.0.1:0
+middleware: { it: { body_limit: 1KiB } }
+routes: [{ path: /*, middleware: [it], respond: { status: 200, text: own } }]
+""")
+    head = b"POST / HTTP/1.1\r\nHost: a.test\r\n"
+    with RawClient(running.port()) as client:
+        client.send(head + b"Content-Length: 1025\r\n\r\n" + bytes(1025))
+        assert client.read_response().status == 413
+    # A body without a length is not read at all: the answer does not depend on it, and nothing behind it is a request.
+    with RawClient(running.port()) as client:
+        client.send(head + b"Transfer-Encoding: chunked\r\n\r\n" + b"401\r\n" + bytes(1025) + b"\r\n0\r\n\r\n"
+                    + head + b"Content-Length: 0\r\n\r\n")
+        response = client.read_response()
+        assert (response.status, response.body, response.get("connection")) == (200, b"own", "close")
+        assert client.rest() == b""
+
+
 def test_body_limit(gateway, upstream):
     def script(connection):
         while request := connection.read_request():
