@@ -44,6 +44,15 @@ package final class GatewayClient: SubrequestSender {
     }
 }
 
+extension ClientError: SubrequestFailure {
+    package var isTimeout: Bool {
+        switch self {
+        case .totalTimeout, .responseTimeout, .responseBodyTimeout, .queueTimeout, .connectionTimeout: true
+        default: false
+        }
+    }
+}
+
 /// The content of an answer in one piece.
 enum CallBody {
     static func collect(_ handle: ClientCallHandle, limit: Int) async throws -> [UInt8] {

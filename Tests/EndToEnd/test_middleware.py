@@ -520,7 +520,10 @@ def test_forward_auth_fails_closed(guarded, trouble):
         guard.answer = ("500 Internal Server Error", "", "")
     start = time.monotonic()
     response = get(running.port())
-    assert response.status in (500, 502, 503), response
+    assert response.status == 503, response
+    code = "middleware_timeout" if trouble == "silent" else "middleware_failed"
+    assert json.loads(response.body)["code"] == code and code in response.get("proxy-status")
+    assert running.entry()["reason"] == code
     assert time.monotonic() - start < 5
     assert peer.requests == []
 

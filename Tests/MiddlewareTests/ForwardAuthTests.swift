@@ -60,6 +60,23 @@ import Testing
         #expect(try await Pipeline(Self.config(), sender: FakeSender(long)).answer(Self.lines).status == 503)
     }
 
+    private struct Failure: SubrequestFailure { let isTimeout: Bool }
+
+    private struct FailingSender: SubrequestSender {
+        let error: any Error
+        func send(_ request: Subrequest) async throws -> SubrequestResponse { throw error }
+    }
+
+    @Test func `Only time that ran out is told apart`() async throws {
+        for (error, code) in [
+            (Failure(isTimeout: true), ErrorCode.middlewareTimeout), (Failure(isTimeout: false), .middlewareFailed),
+            (CancellationError(), .middlewareFailed),
+        ] as [(any Error, ErrorCode)] {
+            let answer = try await Pipeline(Self.config(), sender: FailingSender(error: error)).answer(Self.lines)
+            #expect(answer.status == 503 && answer.reply?.code == code)
+        }
+    }
+
     @Test(arguments: [301, 302, 303, 307, 308, 401, 403])
     func `Redirects and refusals go back to the client without the connection's fields`(status: Int) async throws {
         let answer = SubrequestResponse(

@@ -189,8 +189,9 @@ struct ForwardAuthDraft: ConfigSection {
         ConfigKey("upstream", \.upstream, .upstreamUse, isRequired: true, "Name of an upstream, or a URL."),
         ConfigKey("path", \.config.path, .requestPath, default: "/", "Path of the sub-request."),
         ConfigKey(
-            "timeout", \.config.timeout, .duration(.milliseconds(1)...(.seconds(3600))), default: .seconds(5),
-            "For the whole sub-request; then 503."),
+            "timeout", \.config.timeout, .duration(.milliseconds(1)...(.seconds(30))), default: .seconds(5),
+            "For the whole sub-request; then 503 `middleware_timeout`. No request waits longer than 30s for a decision."
+        ),
         ConfigKey(
             "request_headers", \.config.requestHeaders, .oneOrMore(.lowerCaseFieldName),
             default: ["authorization", "cookie"], "Headers of the client that the sub-request carries."),

@@ -31,7 +31,8 @@ final class ForwardAuthMiddleware: AsyncMiddleware {
         do {
             return verdict(on: try await sender.send(subrequest(for: request)))
         } catch {
-            return .reply(LocalReply(.middlewareFailed))
+            let isTimeout = (error as? any SubrequestFailure)?.isTimeout ?? false
+            return .reply(LocalReply(isTimeout ? .middlewareTimeout : .middlewareFailed))
         }
     }
 

@@ -52,6 +52,12 @@ package struct MessageField: Sendable, Equatable {
 /// Sends subrequests through the gateway's own pools.
 package protocol SubrequestSender: Sendable {
     /// Sends a request and reads its whole answer. Redirects are not followed. Throws for everything that is no
-    /// complete answer in time and within the limits.
+    /// complete answer in time and within the limits; a `SubrequestFailure` where the reason matters.
     func send(_ request: Subrequest) async throws -> SubrequestResponse
+}
+
+/// Why there is no answer to a subrequest.
+package protocol SubrequestFailure: Error {
+    /// The service was asked, or was going to be, and time ran out before its answer was complete.
+    var isTimeout: Bool { get }
 }

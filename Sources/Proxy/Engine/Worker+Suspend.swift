@@ -5,7 +5,7 @@ import Middleware
 
 /// Requests whose middleware decides elsewhere: parked, started, resumed through the inbox.
 extension Worker where Driver: ~Copyable {
-    /// How long an asynchronous middleware may take; each kind has shorter limits of its own.
+    /// How long an asynchronous middleware may take. The key tables bound the limits that kinds have of their own by it.
     private static var decisionTimeout: Int64 { 30_000_000_000 }
 
     mutating func suspend(_ exchange: SlabKey, _ route: RouteState, step: Int) {
