@@ -83,6 +83,19 @@ import Testing
                 "host any", "path /inner", "if listener inner", "answer respond 204 martlet.yaml:23",
             ]),
         Question(
+            url: "/inner", isServed: false,
+            lines: [
+                "request GET localhost/inner", "listener public martlet.yaml:2",
+                "answer 404 no_route: no route matches",
+                "hint route inner matches on listener inner: --listener inner martlet.yaml:23",
+            ]),
+        Question(
+            method: "OPTIONS", url: "*", isServed: false,
+            lines: [
+                "request OPTIONS * (host localhost)", "listener public martlet.yaml:2",
+                "answer 404 no_route: no route matches",
+            ]),
+        Question(
             url: "/inner", listener: "inner",
             lines: [
                 "request GET localhost/inner", "listener inner martlet.yaml:3", "route inner martlet.yaml:23",

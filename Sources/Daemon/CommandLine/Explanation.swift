@@ -1,5 +1,4 @@
 import Config
-import Containers
 import HTTP
 import Net
 import Routing
@@ -23,33 +22,23 @@ struct Explanation {
         guard let listener = listener(config, name, port: request.port) else {
             throw .usage("there is no listener \(name ?? "")")
         }
-        var rules = CanonicalPath.Rules()
-        rules.rejectsEncodedSlash = listener.pathRules.encodedSlash == .reject
-        rules.mergesSlashes = listener.pathRules.mergeSlashes
-        var path = Buffer(capacity: max(64, request.bytes.count))
-        var host = Buffer(capacity: max(64, request.bytes.count))
-        try request.appendPath(rules: rules, to: &path)
-        try request.appendHost(to: &host)
-        let router = Router(config.routes, listener: listener.name)
-        var parameters = FixedArray<ByteRange>(capacity: Router.parametersLimit)
-        let method = Array(request.bytes[request.head.methodRange.range])
-        let query = Array(request.head.query.map { request.bytes[$0.range] } ?? [])
-        let match = router.match(
-            host: host.span, path: path.span, method: request.head.method, methodBytes: method.span, query: query.span,
-            head: request.head, bytes: request.bytes.span, parameters: &parameters)
-        var explanation = Explanation(request: "\(text(method)) \(text(copy(host.span)))\(text(copy(path.span)))")
+        let found = try RouteLookup(config, request, listener)
+        let method = text(Array(request.bytes[request.head.methodRange.range]))
+        let isAsterisk = request.head.form == .asterisk
+        let target = isAsterisk ? "* (host \(found.hostText))" : found.hostText + found.pathText
+        var explanation = Explanation(request: "\(method) \(target)")
         explanation.add("listener", listener.name, listener.location)
-        switch match {
+        switch found.match {
         case .notFound:
             explanation.add("answer", "404 no_route: no route matches")
+            explanation.addOthers(config, request, besides: listener)
         case .methodNotAllowed:
-            let allowed = router.allowedMethods(host: host.span, path: path.span).joined(separator: ", ")
+            let allowed = found.allowedMethods.joined(separator: ", ")
             explanation.add("answer", "405 method_not_allowed: \(allowed) would match")
+            explanation.addOthers(config, request, besides: listener)
         case .route(let number):
-            let names = router.parameterNames(of: number).map(text)
-            let values = (0..<parameters.count).map { text(Array(copy(path.span)[parameters[$0].range])) }
             explanation.isServed = true
-            explanation.add(config.routes[number], zip(names, values).map { ($0, $1) })
+            explanation.add(config.routes[number], found.parameters(of: number))
             explanation.addSteps(of: config.routes[number], config)
         }
         return explanation
@@ -98,11 +87,19 @@ struct Explanation {
         if upstream.endpoints.count > 1 { add("  balance", ConfigText.balance(upstream.balance)) }
     }
 
-    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
-
-    private static func copy(_ span: Span<UInt8>) -> [UInt8] {
-        var bytes: [UInt8] = []
-        for index in span.indices { bytes.append(span[index]) }
-        return bytes
+    /// Listeners that would route the request.
+    private mutating func addOthers(
+        _ config: GatewayConfig, _ request: borrowing ExplainedRequest, besides listener: ListenerConfig
+    ) {
+        for other in config.listeners where other.name != listener.name {
+            // What another listener refuses before routing is no help.
+            guard let number = try? RouteLookup(config, request, other).route else { continue }
+            let route = config.routes[number]
+            add(
+                "hint", "route \(route.name) matches on listener \(other.name): --listener \(other.name)",
+                route.location)
+        }
     }
+
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }
