@@ -201,8 +201,28 @@ struct YAMLExplanation {
         if let comment = text.indices.first(where: { text[$0] == "#" && $0 > 0 && line[$0 - 1] == " " }) {
             text = text[..<comment]
         }
-        let value = trimmed(String(text))
+        let value = trimmed(String(endOfItem(text, after: line[..<(column - 1)]).map { text[..<$0] } ?? text))
         return value.contains("\"") ? "'\(value.replacing("'", with: "''"))'" : "\"\(value)\""
+    }
+
+    /// Where a value inside `{ }` or `[ ]` ends: at a comma of theirs, or at the closing one.
+    private func endOfItem(_ text: ArraySlice<Character>, after before: ArraySlice<Character>) -> Int? {
+        let isInside = before.count { $0 == "{" || $0 == "[" } > before.count { $0 == "}" || $0 == "]" }
+        var depth = 0
+        var isQuoted = false
+        for (index, character) in zip(text.indices, text) {
+            switch character {
+            case "\"": isQuoted.toggle()
+            case _ where isQuoted: break
+            case "{", "[": depth += 1
+            case "}", "]":
+                guard depth > 0 else { return index }
+                depth -= 1
+            case "," where isInside && depth == 0: return index
+            default: break
+            }
+        }
+        return nil
     }
 
     /// What stands around a column without blanks and commas.

@@ -36,16 +36,21 @@ import Testing
         #expect(second.snapshot == first.snapshot)
     }
 
-    @Test("problems come one by one, with their place")
+    @Test("problems come one by one, in a line each with their place, and with the report of `check`")
     func problems() throws {
         let (path, remove) = try Self.temporaryFile("listen: 127.0.0.1:0\nnonsense: 1\nroutes: [ { path: x } ]\n")
         defer { remove() }
-        guard case .rejected(let problems) = ConfigurationLoader().load(path: path) else {
+        guard case .rejected(let rejected) = ConfigurationLoader().load(path: path) else {
             Issue.record("loaded")
             return
         }
+        let problems = rejected.errors
         #expect(problems.count >= 2)
         #expect(problems.first?.hasPrefix("\(path):2:1: error: ") == true)
+        #expect(problems.allSatisfy { !$0.contains("\n") })
+        #expect(problems.contains { $0.hasSuffix("a path starts with `/` (write /x)") }, "\(problems)")
+        #expect(rejected.summary == "\(path): \(problems.count) errors, 0 warnings")
+        #expect(rejected.report.hasSuffix("\n\(rejected.summary)\n"))
     }
 
     @Test("routes that collide make a configuration invalid, and both places are named")

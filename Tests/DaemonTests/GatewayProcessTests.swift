@@ -71,7 +71,9 @@ import Testing
     func badReload() {
         let outcome = Self.live(Self.a, reloads: ["bad"], [Self.reload, Self.stop])
         #expect(outcome.code == 0)
-        #expect(outcome.journal.contains { $0.hasPrefix("error: reload: martlet.yaml:1:1: error: bad") })
+        #expect(outcome.journal.contains { $0 == "error: reload: martlet.yaml:1:1: error: bad" })
+        #expect(
+            outcome.journal.contains("error: reload failed, nothing changed: martlet.yaml: 1 error, 0 warnings"))
         #expect(outcome.journal.filter { $0.hasPrefix("published") } == ["published 1 \(Self.a): \(Self.a)"])
         #expect(!outcome.journal.contains { $0.hasPrefix("engine publish") })
     }

@@ -158,7 +158,12 @@ final class FakeLoader: ConfigurationLoading {
     }
 
     static func outcome(_ text: String) -> LoadOutcome {
-        if text == "bad" { return .rejected(problems: ["martlet.yaml:1:1: error: bad\n"]) }
+        if text == "bad" {
+            return .rejected(
+                RejectedConfiguration(
+                    errors: ["martlet.yaml:1:1: error: bad"], report: "bad\n",
+                    summary: "martlet.yaml: 1 error, 0 warnings"))
+        }
         return .loaded(configuration(text))
     }
 

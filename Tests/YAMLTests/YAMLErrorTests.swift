@@ -44,6 +44,10 @@ import Testing
             "listen: [127.0.0.1:80, :81]\n", 1, 24, "`:` cannot begin a value here",
             "write the address in quotes: \":81\""),
         Row("format: %a %t # x\n", 1, 9, "`%` cannot begin a value", "put the value in quotes: \"%a %t\""),
+        Row("{format: %a %t}\n", 1, 10, "`%` cannot begin a value", "put the value in quotes: \"%a %t\""),
+        Row(
+            "log: { format: %a \"x, y\" {z} , output: x }\n", 1, 16, "`%` cannot begin a value",
+            "put the value in quotes: '%a \"x, y\" {z}'"),
         Row("a: @x\n", 1, 4, "`@` cannot begin a value", "put the value in quotes: \"@x\""),
         Row(
             "- { path: /users/{id}, upstream: u }\n", 1, 18, "braces and brackets inside `{ }` must stand in quotes",

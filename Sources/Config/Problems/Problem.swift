@@ -66,6 +66,16 @@ extension Problem {
         return text
     }
 
+    /// The same in one line, for logs, without the source:
+    ///
+    ///     martlet.yaml:14:5: error: unknown key `timout` in upstream `users` (did you mean `timeouts`?)
+    package var line: String {
+        var text = "\(Self.place(location)): \(severity.rawValue): \(message)"
+        if let related { text += "; \(Self.place(related.location)): \(related.note)" }
+        if let help { text += " (\(help))" }
+        return text
+    }
+
     private static func place(_ location: Location) -> String {
         "\(location.file):\(location.line):\(location.column)"
     }

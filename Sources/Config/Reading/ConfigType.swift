@@ -7,6 +7,8 @@ struct ConfigType<Value: Sendable>: Sendable {
     let read: @Sendable (YAMLNode, ConfigDecoder) -> Value?
     /// As the file says it, for defaults; nil when that takes more than a line.
     let show: @Sendable (Value) -> String?
+    /// What `read` does with the text of types whose values are one text.
+    var parse: (@Sendable (String) throws(TextFailure) -> Value)?
 
     init(
         _ shape: Shape, show: @escaping @Sendable (Value) -> String? = { _ in nil },
@@ -43,6 +45,7 @@ struct ConfigType<Value: Sendable>: Sendable {
                 return nil
             }
         }
+        self.parse = parse
     }
 }
 
@@ -101,8 +104,15 @@ extension ConfigType {
     /// Either the word (then nil) or a value.
     static func word<Wrapped: Sendable>(_ word: String, or type: ConfigType<Wrapped>) -> ConfigType<Wrapped?>
     where Value == Wrapped? {
-        ConfigType<Wrapped?>(
-            .either([.words([word]), type.shape]), show: { value in value.map(type.show) ?? word },
+        let shape = Shape.either([.words([word]), type.shape])
+        // Text that is neither is told of both.
+        if let parse = type.parse {
+            return ConfigType<Wrapped?>(
+                shape, show: { value in value.map(type.show) ?? word },
+                parse: { text throws(TextFailure) in text == word ? nil : try parse(text) })
+        }
+        return ConfigType<Wrapped?>(
+            shape, show: { value in value.map(type.show) ?? word },
             read: { node, decoder in
                 if node.text == word { return .some(nil) }
                 return type.read(node, decoder).map(Optional.some)

@@ -50,7 +50,13 @@ indirect enum Shape: Sendable {
         return item.phrase == shapes[0].phrase
     }
 
-    private func choice(_ shapes: [Shape]) -> String { shapes.map(\.phrase).joined(separator: " or ") }
+    private func choice(_ shapes: [Shape]) -> String {
+        shapes.map { shape in
+            // A word among descriptions: quoted, to be told from them.
+            if case .words(let words) = shape { return Self.alternatives(words.map { "`\($0)`" }) }
+            return shape.phrase
+        }.joined(separator: " or ")
+    }
 
     static func alternatives(_ words: [String]) -> String {
         guard let last = words.last, words.count > 1 else { return words.first ?? "" }

@@ -79,16 +79,15 @@ struct DefaultsDraft: ConfigSection {
 
 extension ConfigType where Value == GatewayConfig.WorkerCount {
     static var workers: ConfigType<GatewayConfig.WorkerCount> {
-        let count = ConfigType<Int>.integer(1...1_024)
+        let orAuto = ConfigType<Int?>.word("auto", or: .integer(1...1_024))
         return ConfigType<GatewayConfig.WorkerCount>(
-            .either([.words(["auto"]), count.shape]),
+            orAuto.shape,
             show: { workers in
                 if case .count(let value) = workers { return "\(value)" }
                 return "auto"
             },
             read: { node, decoder in
-                if node.text == "auto" { return .auto }
-                return count.read(node, decoder).map { .count($0) }
+                orAuto.read(node, decoder).map { count in count.map { .count($0) } ?? .auto }
             })
     }
 }

@@ -15,9 +15,7 @@ struct CheckCommand: ParsableCommand {
         let errors = result.problems.count { $0.severity == .error }
         let warnings = result.problems.count - errors
         guard let config = result.config, errors == 0 else {
-            FileAccess.printError(
-                "\(file.config): \(ProblemText.count(errors, "error")), "
-                    + "\(ProblemText.count(warnings, "warning"))\n")
+            FileAccess.printError(result.summary + "\n")
             throw ExitCode(ExitStatus.failure)
         }
         FileAccess.print(

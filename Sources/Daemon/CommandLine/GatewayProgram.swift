@@ -75,8 +75,8 @@ enum GatewayProgram {
         switch loader.load(source) {
         case .loaded(let configuration):
             loaded = configuration
-        case .rejected(let problems):
-            FileAccess.printError(ProblemText.all(problems))
+        case .rejected(let rejected):
+            FileAccess.printError(rejected.report)
             return ExitStatus.badConfiguration
         }
         defer { logs.stop() }

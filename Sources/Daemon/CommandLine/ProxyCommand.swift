@@ -21,8 +21,8 @@ struct ProxyCommand: ParsableCommand {
         switch loader.outcome(of: loader.inspect(text: Self.text(from: from, to: to), name: "command line")) {
         case .loaded(let configuration):
             loaded = configuration
-        case .rejected(let problems):
-            FileAccess.printError(ProblemText.all(problems))
+        case .rejected(let rejected):
+            FileAccess.printError(rejected.report)
             throw ExitCode(ExitStatus.usage)
         }
         if singleProcess { throw ExitCode(GatewayProgram.runAlone(.snapshot(loaded.snapshot, path: nil))) }

@@ -21,7 +21,8 @@ package struct ConfigurationLoader: ConfigurationLoading {
 
     package func load(_ snapshot: ConfigSnapshot) -> LoadOutcome {
         guard let record = ConfigRecord(decoding: snapshot.record) else {
-            return .rejected(problems: ["the stored configuration cannot be read\n"])
+            let text = "the stored configuration cannot be read"
+            return .rejected(RejectedConfiguration(errors: [text], report: text + "\n", summary: text))
         }
         return outcome(of: checked(ConfigLoader.load(record: record, customKinds: customKinds)))
     }
@@ -53,9 +54,13 @@ package struct ConfigurationLoader: ConfigurationLoading {
 
     package func outcome(of result: ConfigResult) -> LoadOutcome {
         guard let config = result.config, !result.hasErrors else {
-            return .rejected(problems: result.problems.filter { $0.severity == .error }.map { result.report([$0]) })
+            let errors = result.problems.filter { $0.severity == .error }.map(\.line)
+            let summary = result.summary
+            return .rejected(
+                RejectedConfiguration(
+                    errors: errors, report: result.report() + summary + "\n", summary: summary))
         }
-        let warnings = result.problems.map { result.report([$0]) }
+        let warnings = result.problems.map(\.line)
         let snapshot = ConfigSnapshot(record: result.record.encoded())
         return .loaded(LoadedConfiguration(config: config, warnings: warnings, snapshot: snapshot))
     }

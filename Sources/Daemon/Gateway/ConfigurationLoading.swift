@@ -3,13 +3,22 @@ package import Config
 /// What came of reading a configuration.
 package enum LoadOutcome: Sendable {
     case loaded(LoadedConfiguration)
-    /// Every problem as people read it, one text each.
-    case rejected(problems: [String])
+    case rejected(RejectedConfiguration)
+}
+
+/// A configuration with errors.
+package struct RejectedConfiguration: Sendable {
+    /// The errors in a line each, for logs.
+    package var errors: [String]
+    /// Everything with its source lines and the closing count, for people: what `check` prints.
+    package var report: String
+    /// `martlet.yaml: 1 error, 0 warnings`.
+    package var summary: String
 }
 
 package struct LoadedConfiguration: Sendable {
     package var config: GatewayConfig
-    /// As people read them.
+    /// In a line each.
     package var warnings: [String]
     /// All that was read, so that the same configuration can be had again without the files: for the snapshot.
     package var snapshot: ConfigSnapshot

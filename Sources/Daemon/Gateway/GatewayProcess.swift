@@ -150,10 +150,9 @@ struct GatewayProcess<
         switch configPath.map(loader.load(path:)) ?? loader.load(snapshot) {
         case .loaded(let configuration):
             loaded = configuration
-        case .rejected(let problems):
-            for problem in problems { log.error("reload: \(problem)") }
-            log.error(
-                "reload failed, nothing changed: the configuration has \(ProblemText.count(problems.count, "problem"))")
+        case .rejected(let rejected):
+            for error in rejected.errors { log.error("reload: \(error)") }
+            log.error("reload failed, nothing changed: \(rejected.summary)")
             return
         }
         for warning in loaded.warnings { log.warning("\(warning)") }
