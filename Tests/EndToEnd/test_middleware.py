@@ -486,7 +486,12 @@ def test_forward_auth_lets_pass_and_copies(guarded):
     assert (asked.method, asked.target) == ("GET", "/verify")
     assert asked.get("authorization") == "Bearer x" and asked.get("x-private") is None
     assert asked.get("x-forwarded-method") == "GET" and asked.get("x-forwarded-uri") == "/a/b?c=d"
+    assert asked.all("x-forwarded-host") == ["a.test"] and asked.all("x-forwarded-port") == [str(running.port())]
     assert asked.get("content-length") in (None, "0") and not asked.all("transfer-encoding")
+    with RawClient(running.port()) as client:
+        client.get("/", "X-Forwarded-Host: evil.test\r\nX-Forwarded-Port: 1\r\n", host="A.test:8443")
+    asked = guard.peer.requests[1]
+    assert asked.all("x-forwarded-host") == ["A.test:8443"] and asked.all("x-forwarded-port") == [str(running.port())]
 
 
 def test_forward_auth_deletes_what_the_answer_does_not_have(guarded):

@@ -86,7 +86,7 @@ import Testing
         var slots = MiddlewareChain.Slots(repeating: 0)
         check(pipeline.chain.onRequest(&request, from: 0, slots: &slots) == .reply(entered: 1))
         check(request.localReply?.status == 401)
-        let snapshot = RequestSnapshot(request)
+        let snapshot = RequestSnapshot(request, localPort: 8080)
         guard case .reply(let reply) = await pipeline.chain.decide(snapshot, at: 0) else {
             Issue.record("passed")
             return

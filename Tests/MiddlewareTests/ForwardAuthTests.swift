@@ -31,9 +31,35 @@ import Testing
         #expect(
             sent.headers.map { "\($0.name): \(String(decoding: $0.value, as: UTF8.self))" } == [
                 "authorization: t1", "cookie: a=1", "cookie: b=2", "X-Forwarded-Method: POST",
-                "X-Forwarded-Uri: /a%2Fb?q=1", "X-Forwarded-Host: api.test", "X-Forwarded-Proto: http",
+                "X-Forwarded-Uri: /a%2Fb?q=1", "X-Forwarded-Host: Api.test:8080", "X-Forwarded-Port: 8080",
+                "X-Forwarded-Proto: http",
                 "X-Forwarded-For: 2001:db8::1", "X-Request-Id: 0123456789abcdef0123456789abcdef",
             ])
+    }
+
+    @Test func `What a trusted peer said of the host and the port goes on`() async throws {
+        let sender = FakeSender(SubrequestResponse(status: 200), SubrequestResponse(status: 200))
+        let pipeline = try Pipeline(Self.config(), sender: sender)
+        _ = await pipeline.answer(Self.lines + ["x-forwarded-host: shop.test", "X-Forwarded-Port: 443"])
+        _ = await pipeline.answer(["GET / HTTP/1.0"])
+        let sent = sender.sent.map { request in
+            request.headers.filter { ["X-Forwarded-Host", "X-Forwarded-Port"].contains($0.name) }
+        }
+        #expect(sent.first == [MessageField("X-Forwarded-Host", "shop.test"), MessageField("X-Forwarded-Port", "443")])
+        #expect(sent.last == [MessageField("X-Forwarded-Port", "8080")])
+    }
+
+    @Test func `Nobody guesses a port beside https or a client without an address`() async throws {
+        let sender = FakeSender(SubrequestResponse(status: 200))
+        let pipeline = try Pipeline(Self.config(), sender: sender)
+        var request = TestHeads.request(["GET / HTTP/1.1", "Host: a.test"], client: .v4(0))
+        request.isSecure = true
+        _ = await pipeline.answer(&request)
+        #expect(
+            sender.sent.first?.headers.map(\.name) == [
+                "X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id",
+            ])
+        #expect(sender.sent.first?.headers.contains(MessageField("X-Forwarded-Proto", "https")) == true)
     }
 
     @Test func `Copied fields come from the answer or not at all`() async throws {

@@ -15,6 +15,8 @@ final class ForwardAuthMiddleware: AsyncMiddleware {
     private let config: ForwardAuthConfig
     private let requestNames: [FieldName]
     private let copyNames: [FieldName]
+    private let hostName: FieldName = "X-Forwarded-Host"
+    private let portName: FieldName = "X-Forwarded-Port"
     private let sender: any SubrequestSender
 
     init(_ config: ForwardAuthConfig, sender: any SubrequestSender) {
@@ -42,12 +44,24 @@ final class ForwardAuthMiddleware: AsyncMiddleware {
         for name in requestNames {
             for value in request.values(of: name) { subrequest.headers.append(MessageField(name.description, value)) }
         }
+        // The port here is not where TLS was ended.
+        let port = request.localPort > 0 && request.scheme != "https" ? "\(request.localPort)" : ""
         subrequest.headers += [
             MessageField("X-Forwarded-Method", request.method), MessageField("X-Forwarded-Uri", request.uri),
-            MessageField("X-Forwarded-Host", request.host), MessageField("X-Forwarded-Proto", request.scheme),
-            MessageField("X-Forwarded-For", request.client), MessageField("X-Request-Id", request.requestID),
         ]
+        subrequest.headers += Self.kept(hostName, of: request, else: request.authority)
+        subrequest.headers += Self.kept(portName, of: request, else: port)
+        subrequest.headers.append(MessageField("X-Forwarded-Proto", request.scheme))
+        if request.hasClient { subrequest.headers.append(MessageField("X-Forwarded-For", request.client)) }
+        subrequest.headers.append(MessageField("X-Request-Id", request.requestID))
         return subrequest
+    }
+
+    /// As the service behind us gets it: what a trusted peer said (others' fields are gone by now), else our own.
+    private static func kept(_ name: FieldName, of request: RequestSnapshot, else own: String) -> [MessageField] {
+        let values = request.values(of: name)
+        if !values.isEmpty { return values.map { MessageField(name.description, $0) } }
+        return own.isEmpty ? [] : [MessageField(name.description, own)]
     }
 
     private func verdict(on answer: SubrequestResponse) -> AsyncDecision {

@@ -18,10 +18,16 @@ public struct RequestSnapshot: Sendable {
     public let uri: String
     /// Lower case, without port.
     public let host: String
+    /// Host and port as the client wrote them; empty without.
+    package let authority: String
+    /// Port that the client came to; 0: a Unix socket.
+    package let localPort: UInt16
     /// `https` when the client came over TLS, here or at a proxy that we trust; else `http`.
     public let scheme: String
     /// The client's address.
     public let client: String
+    /// Whether it has one: behind a Unix socket nobody may have named it.
+    package let hasClient: Bool
     public let requestID: String
     public let route: String
     /// Who the client proved to be so far; empty: nobody.
@@ -33,12 +39,15 @@ public struct RequestSnapshot: Sendable {
     package let now: Instant
 
     /// Copies a request. Called by the engine when a chain suspends.
-    package init(_ request: borrowing RequestContext) {
+    package init(_ request: borrowing RequestContext, localPort: UInt16) {
         method = Self.text(request.methodBytes)
         let query = request.head.query.map { "?" + Self.text(request.slice($0)) } ?? ""
         uri = (request.path.isEmpty ? "*" : Self.text(request.pathBytes)) + query
         host = Self.text(request.hostBytes)
+        authority = request.head.authority.isEmpty ? "" : Self.text(request.slice(request.head.authority))
+        self.localPort = localPort
         client = request.clientAddress
+        hasClient = !request.client.isUnspecified
         requestID = Self.text(request.requestIDBytes)
         let name = request.names.route
         route = Self.text(name.span)

@@ -9,7 +9,8 @@ extension Worker where Driver: ~Copyable {
     private static var decisionTimeout: Int64 { 30_000_000_000 }
 
     mutating func suspend(_ exchange: SlabKey, _ route: RouteState, step: Int) {
-        let snapshot = RequestSnapshot(request)
+        let localPort = downstreams[exchanges[exchange].downstream].localPort
+        let snapshot = RequestSnapshot(request, localPort: localPort)
         var parked = RequestContext()
         swap(&parked, &request)
         exchanges[exchange].phase = .suspended(step: step)

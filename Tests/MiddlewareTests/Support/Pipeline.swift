@@ -38,7 +38,7 @@ struct Pipeline {
     func run(_ request: inout RequestContext, _ slots: inout MiddlewareChain.Slots) async -> ChainOutcome {
         var outcome = chain.onRequest(&request, from: 0, slots: &slots)
         while case .suspend(let step) = outcome {
-            let decision = await chain.decide(RequestSnapshot(request), at: step)
+            let decision = await chain.decide(RequestSnapshot(request, localPort: 8080), at: step)
             switch chain.apply(decision, to: &request, at: step) {
             case .next: outcome = chain.onRequest(&request, from: step + 1, slots: &slots)
             default: outcome = .reply(entered: step + 1)
