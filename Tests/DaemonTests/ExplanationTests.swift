@@ -125,6 +125,25 @@ import Testing
         #expect(explanation.isServed == question.isServed)
     }
 
+    @Test("a preflight is explained with the route whose cors answers it")
+    func preflight() throws {
+        let text = """
+            listen: 127.0.0.1:8080
+            middleware: { c: { cors: { origins: ["https://a.test"] } } }
+            routes:
+              - { name: api, path: /api, methods: [PUT], middleware: [c], respond: 200 }
+              - { name: plain, path: /plain, methods: [PUT], respond: 200 }
+            """
+        let config = try #require(ConfigurationLoader().inspect(text: text, name: "martlet.yaml").config)
+        let fields = ["Origin: https://a.test", "Access-Control-Request-Method: PUT"]
+        for (path, fields, isServed) in [
+            ("/api", fields, true), ("/api", [fields[1]], false), ("/plain", fields, false),
+        ] {
+            let request = try ExplainedRequest(method: "OPTIONS", url: path, fields: fields)
+            #expect(try Explanation.make(config, request, listener: nil).isServed == isServed)
+        }
+    }
+
     @Test(
         "what the gateway refuses before routing is said",
         arguments: [

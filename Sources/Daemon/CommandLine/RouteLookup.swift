@@ -25,13 +25,45 @@ struct RouteLookup: ~Copyable {
         var values = FixedArray<ByteRange>(capacity: Router.parametersLimit)
         let method = Array(request.bytes[request.head.methodRange.range])
         let query = Array(request.head.query.map { request.bytes[$0.range] } ?? [])
-        match = router.match(
-            host: host.span, path: path.span, method: request.head.method, methodBytes: method.span, query: query.span,
-            head: request.head, bytes: request.bytes.span, parameters: &values)
+        var match = RouteMatch.notFound
+        // As the gateway does it: a preflight belongs to the route of the method that it asks for, if that has `cors`.
+        if let asked = Self.preflightMethod(request) {
+            match = router.match(
+                host: host.span, path: path.span, method: Method.recognise(asked.span), methodBytes: asked.span,
+                query: query.span, head: request.head, bytes: request.bytes.span, parameters: &values)
+        }
+        if !Self.answersPreflights(match, config) {
+            match = router.match(
+                host: host.span, path: path.span, method: request.head.method, methodBytes: method.span,
+                query: query.span, head: request.head, bytes: request.bytes.span, parameters: &values)
+        }
+        self.match = match
         self.router = router
         self.host = host
         self.path = path
         self.values = values
+    }
+
+    private static func preflightMethod(_ request: borrowing ExplainedRequest) -> [UInt8]? {
+        guard request.head.method == .options else { return nil }
+        var method: [UInt8]?
+        var hasOrigin = false
+        for index in 0..<request.head.fields.count {
+            let line = request.head.fields[index]
+            if line.known == .origin { hasOrigin = true }
+            if line.known == .accessControlRequestMethod, method == nil {
+                method = Array(request.bytes[line.value.range])
+            }
+        }
+        return hasOrigin ? method : nil
+    }
+
+    private static func answersPreflights(_ match: RouteMatch, _ config: GatewayConfig) -> Bool {
+        guard case .route(let number) = match else { return false }
+        return config.middleware.contains { middleware in
+            guard case .cors = middleware.kind else { return false }
+            return config.routes[number].middleware.contains(middleware.name)
+        }
     }
 
     var hostText: String { String(decoding: Self.copy(host.span), as: UTF8.self) }
