@@ -142,6 +142,8 @@ extension UpstreamState {
     package func removeWaiter(_ worker: Int) { counters.waiters.remove(worker) }
     /// Whether any worker waits for a permit: a session that has nothing to do is then closed, not kept.
     package var hasWaiters: Bool { !counters.waiters.isEmpty }
+    /// Whether a worker other than this one waits for a permit.
+    package func hasWaiters(besides worker: Int) -> Bool { counters.waiters.hasMember(besides: worker) }
     /// A worker that waits for a permit, each in its turn; it is no longer noted. Wake it.
     package func takeWaiter() -> Int? { counters.waiters.take() }
 

@@ -29,6 +29,16 @@ package struct WorkerSet: ~Copyable, Sendable {
         words[worker >> 6].bitwiseAnd(~(1 << UInt64(worker & 63)), ordering: .sequentiallyConsistent)
     }
 
+    /// Whether it has a member other than `excluded`.
+    package func hasMember(besides excluded: Int) -> Bool {
+        for word in 0..<words.count {
+            var bits = words[word].load(ordering: .sequentiallyConsistent)
+            if excluded >= 0 && excluded >> 6 == word { bits &= ~(1 << UInt64(excluded & 63)) }
+            if bits != 0 { return true }
+        }
+        return false
+    }
+
     package func contains(_ worker: Int) -> Bool {
         guard worker >= 0 && worker < Self.capacity else { return false }
         return words[worker >> 6].load(ordering: .sequentiallyConsistent) >> UInt64(worker & 63) & 1 != 0

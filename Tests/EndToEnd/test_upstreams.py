@@ -151,6 +151,34 @@ def test_the_pool_limit_is_exact_over_all_workers(gateway, upstream):
     assert max(open_at_once) == 2, open_at_once
 
 
+def test_no_worker_keeps_a_permit_that_others_wait_for(gateway, upstream):
+    """A queue that never runs empty on one worker must not starve those who wait on the others."""
+    def script(connection):
+        while connection.read_request():
+            time.sleep(0.005)
+            connection.answer()
+
+    peer = upstream(script)
+    running = gateway("workers: 2\n" + service([peer.url], "pool: { max_connections: 1 }, timeouts: { queue: 20s }"))
+    clients = [RawClient(running.port()) for _ in range(8)]
+    end = time.monotonic() + 3
+
+    def ask(client) -> int:
+        answers = 0
+        while time.monotonic() < end:
+            assert client.get("/").status == 200
+            answers += 1
+        return answers
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(ask, clients))
+    finally:
+        for client in clients:
+            client.socket.close()
+    assert min(answers) * 10 > max(answers), answers
+
+
 def test_one_connection_serves_all_workers_in_turn(gateway, upstream):
     peer = upstream()
     running = gateway("workers: 4\n" + service([peer.url], "pool: { max_connections: 1 }, timeouts: { queue: 10s }"))

@@ -155,6 +155,17 @@ struct UpstreamStateTests {
         #expect(state.takeIdleHolder(except: 0) == nil)
     }
 
+    @Test("a worker tells whether others wait")
+    func otherWaiters() {
+        let state = upstream([endpoint(1)])
+        #expect(!state.hasWaiters(besides: 0))
+        state.addWaiter(2)
+        #expect(!state.hasWaiters(besides: 2))
+        #expect(state.hasWaiters(besides: 0))
+        state.addWaiter(130)
+        #expect(state.hasWaiters(besides: 2))
+    }
+
     @Test("more endpoints than there may be are left out, not a trap")
     func tooMany() {
         #expect(upstream((0..<300).map { endpoint($0) }).endpoints.count == 256)

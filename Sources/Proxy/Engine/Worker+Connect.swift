@@ -287,13 +287,28 @@ extension Worker where Driver: ~Copyable {
     /// Gives a free session to the one that waits longest. False: nobody waits.
     private mutating func serveWaiting(with key: SlabKey) -> Bool {
         let pool = sessions[key].pool
-        guard !pools[pool].waiting.isEmpty, let waiter = firstWaiting(pool) else { return false }
+        guard !pools[pool].waiting.isEmpty, let waiter = firstWaiting(pool), !yieldsTurn(pool) else { return false }
         _ = pools[pool].waiting.popFirst()
         let isReused = sessions[key].requests > 0
         switch waiter {
         case .exchange(let exchange): attach(exchange, key, isReused: isReused)
         case .call(let call): attachCall(call, key, isReused: isReused)
         }
+        return true
+    }
+
+    /// Whether a session's permit goes to another worker although somebody waits here: else a worker whose queue never runs empty
+    /// would keep its permits for ever, and those who wait elsewhere would meet their timeouts.
+    private mutating func yieldsTurn(_ pool: SlabKey) -> Bool {
+        guard pools[pool].state.hasWaiters(besides: context.index) else {
+            pools[pool].turnsInARow = 0
+            return false
+        }
+        pools[pool].turnsInARow &+= 1
+        guard pools[pool].turnsInARow > UpstreamPool.turnsLimit else { return false }
+        pools[pool].turnsInARow = 0
+        // Whoever waits here is served when it is this worker's turn again.
+        pools[pool].state.addWaiter(context.index)
         return true
     }
 

@@ -13,6 +13,10 @@ struct UpstreamPool: ~Copyable {
     /// Most recently used idle session of each endpoint; last in, first out.
     var newestIdle: FixedArray<SlabKey>
     var idleCount = 0
+    /// Sessions that went from one exchange of this worker to the next while others waited on other workers.
+    var turnsInARow = 0
+    /// So many, and the permit is given up. Each time costs a connection.
+    static let turnsLimit = 8
     /// Other workers know that there may be idle sessions here.
     var isNoted = false
     /// Idle sessions that it keeps.
