@@ -74,18 +74,6 @@ package final class UpstreamState: Sendable {
 // MARK: Requests and retries
 
 extension UpstreamState {
-    /// Counts a request that is given to an endpoint.
-    @inline(__always)
-    package func beginRequest(endpoint index: Int) {
-        endpoints[index].inFlight.wrappingAdd(1, ordering: .relaxed)
-    }
-
-    /// Ends what `beginRequest` began.
-    @inline(__always)
-    package func endRequest(endpoint index: Int) {
-        endpoints[index].inFlight.wrappingSubtract(1, ordering: .relaxed)
-    }
-
     /// Requests that are with an endpoint or wait for a connection.
     package var activeRequests: Int {
         endpoints.reduce(counters.pending.current) { $0 + max(0, $1.inFlight.load(ordering: .relaxed)) }
@@ -139,7 +127,6 @@ extension UpstreamState {
 
     /// Notes that a worker waits for a permit.
     package func addWaiter(_ worker: Int) { counters.waiters.insert(worker) }
-    package func removeWaiter(_ worker: Int) { counters.waiters.remove(worker) }
     /// Whether any worker waits for a permit: a session that has nothing to do is then closed, not kept.
     package var hasWaiters: Bool { !counters.waiters.isEmpty }
     /// Whether a worker other than this one waits for a permit.

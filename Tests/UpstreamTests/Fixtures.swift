@@ -1,6 +1,7 @@
 import Config
 import Containers
 import Net
+import Synchronization
 
 @testable import Upstream
 
@@ -80,3 +81,9 @@ struct Picker: ~Copyable {
 }
 
 let everyBalance: [UpstreamConfig.Balance] = [.roundRobin, .leastRequests, .powerOfTwo, .random, .hash([])]
+
+extension UpstreamState {
+    /// As the engine counts a request that is given to an endpoint.
+    func beginRequest(endpoint index: Int) { endpoints[index].inFlight.wrappingAdd(1, ordering: .relaxed) }
+    func endRequest(endpoint index: Int) { endpoints[index].inFlight.wrappingSubtract(1, ordering: .relaxed) }
+}

@@ -37,7 +37,7 @@ struct ClientCall: ~Copyable {
     var retries = 0
     var isRetrying = false
     var isReused = false
-    var isCounted = false
+    var inFlight = RequestInFlight()
     var isQueued = false
     /// What the last attempt met.
     var code = ErrorCode.none

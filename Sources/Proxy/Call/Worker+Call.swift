@@ -92,7 +92,7 @@ extension Worker where Driver: ~Copyable {
                 calls[key].endpoint = index
                 calls[key].phase = .connecting
                 leaveQueue(call: key)
-                countCall(key, state, index)
+                calls[key].inFlight.begin(at: sessions[session].endpoint)
                 setCallDeadline(key, after: calls[key].timeouts.connect)
                 return
             case .refused(let code):
@@ -128,25 +128,11 @@ extension Worker where Driver: ~Copyable {
 
     /// A connection that never stood: another endpoint is tried, with any method, because nothing was sent.
     mutating func onCallConnectFailure(_ key: SlabKey, endpoint index: Int, _ code: ErrorCode) {
-        uncountCall(key)
+        calls[key].inFlight.end()
         calls[key].session = .none
         calls[key].code = code
         calls[key].tried.insert(index)
         connectCall(key)
-    }
-
-    mutating func countCall(_ key: SlabKey, _ state: UpstreamState, _ index: Int) {
-        guard !calls[key].isCounted else { return }
-        calls[key].isCounted = true
-        state.beginRequest(endpoint: index)
-    }
-
-    mutating func uncountCall(_ key: SlabKey) {
-        guard calls[key].isCounted, pools.contains(calls[key].pool) else { return }
-        calls[key].isCounted = false
-        let state = pools[calls[key].pool].state
-        let index = calls[key].endpoint
-        if index >= 0, index < state.endpoints.count { state.endRequest(endpoint: index) }
     }
 
     /// The connection died before a byte of an answer. Sent once more only where that is safe: idempotent without content, within
@@ -164,7 +150,7 @@ extension Worker where Driver: ~Copyable {
         calls[key].isRetrying = true
         calls[key].retries &+= 1
         if !calls[key].isReused { calls[key].tried.insert(calls[key].endpoint) }
-        uncountCall(key)
+        calls[key].inFlight.end()
         let session = calls[key].session
         calls[key].session = .none
         calls[key].code = code
@@ -233,7 +219,7 @@ extension Worker where Driver: ~Copyable {
     mutating func endCall(_ key: SlabKey, aborts: Bool) {
         leaveQueue(call: key)
         endCallRetry(key)
-        uncountCall(key)
+        calls[key].inFlight.end()
         callTimers.remove(Int(key.index))
         let session = calls[key].session
         let keeps = !aborts && calls[key].keepsSession && calls[key].isRequestComplete

@@ -20,7 +20,7 @@ extension Worker where Driver: ~Copyable {
         calls[key].session = session
         calls[key].isReused = isReused
         calls[key].endpoint = sessions[session].endpointIndex
-        if isReused { countCall(key, sessions[session].upstream, sessions[session].endpointIndex) }
+        if isReused { calls[key].inFlight.begin(at: sessions[session].endpoint) }
         calls[key].phase = .sending
         sendCallHead(key, session)
     }

@@ -4,7 +4,6 @@ import EventLoop
 import HTTP
 import HTTP1
 import Net
-import Synchronization
 import Upstream
 
 /// An exchange's way to an upstream connection: an idle one, a new one, or a place in the queue.
@@ -58,7 +57,7 @@ extension Worker where Driver: ~Copyable {
             exchanges[exchange].phase = .connecting
             leaveQueue(exchange)
             exchanges[exchange].connectingAt = driver.now
-            countRequest(exchange, key)
+            exchanges[exchange].inFlight.begin(at: sessions[key].endpoint)
             setUpstreamTimer(key, after: exchanges[exchange].route?.connectTimeout ?? 3_000_000_000)
             armExchangeTimer(exchange)
             return true
@@ -125,7 +124,7 @@ extension Worker where Driver: ~Copyable {
             if calls.contains(call) { onCallConnectFailure(call, endpoint: index, code) }
             return
         }
-        uncountRequest(exchange)
+        exchanges[exchange].inFlight.end()
         exchanges[exchange].session = .none
         exchanges[exchange].code = code
         exchanges[exchange].tried.insert(index)
@@ -338,20 +337,6 @@ extension Worker where Driver: ~Copyable {
     mutating func wakeWaiter(_ state: UpstreamState) {
         guard let worker = state.takeWaiter() else { return }
         context.inboxes[worker].post(.permitFreed(upstream: state.name))
-    }
-
-    // MARK: Requests in flight
-
-    mutating func countRequest(_ exchange: SlabKey, _ session: SlabKey) {
-        guard exchanges[exchange].counted == nil else { return }
-        let endpoint = sessions[session].endpoint
-        endpoint.inFlight.wrappingAdd(1, ordering: .relaxed)
-        exchanges[exchange].counted = endpoint
-    }
-
-    mutating func uncountRequest(_ exchange: SlabKey) {
-        guard let endpoint = exchanges[exchange].counted.take() else { return }
-        endpoint.inFlight.wrappingSubtract(1, ordering: .relaxed)
     }
 }
 

@@ -37,7 +37,7 @@ extension Worker where Driver: ~Copyable {
     mutating func dropUpstream(_ exchange: SlabKey) {
         leaveQueue(exchange)
         endRetry(exchange)
-        uncountRequest(exchange)
+        exchanges[exchange].inFlight.end()
         let session = exchanges[exchange].session
         exchanges[exchange].session = .none
         guard sessions.contains(session) else { return }

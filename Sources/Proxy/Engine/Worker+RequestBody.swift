@@ -15,7 +15,7 @@ extension Worker where Driver: ~Copyable {
         leaveQueue(exchange)
         let index = sessions[session].begin(exchange)
         exchanges[exchange].begin(on: session, endpoint: index, isReused: isReused)
-        if isReused { countRequest(exchange, session) }
+        if isReused { exchanges[exchange].inFlight.begin(at: sessions[session].endpoint) }
         if case .endpoint = exchanges[exchange].route?.host { setEndpointHost(exchange, session) }
         sendHead(exchange, session)
     }

@@ -151,7 +151,7 @@ extension Worker where Driver: ~Copyable {
     mutating func releaseSession(_ exchange: SlabKey) {
         let key = exchanges[exchange].session
         exchanges[exchange].session = .none
-        uncountRequest(exchange)
+        exchanges[exchange].inFlight.end()
         guard sessions.contains(key) else { return }
         resumeSession(key)
         sessions[key].exchange = .none
@@ -235,7 +235,7 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].isRetrying = true
         exchanges[exchange].retries &+= 1
         if !exchanges[exchange].isReused { exchanges[exchange].tried.insert(exchanges[exchange].endpoint) }
-        uncountRequest(exchange)
+        exchanges[exchange].inFlight.end()
         exchanges[exchange].session = .none
         exchanges[exchange].code = code
         sessions[key].exchange = .none

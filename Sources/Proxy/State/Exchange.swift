@@ -90,8 +90,7 @@ struct Exchange: ~Copyable {
     var retries = 0
     var isRetrying = false
     var isReused = false
-    /// Among whose requests in flight it counts.
-    var counted: EndpointState?
+    var inFlight = RequestInFlight()
 
     // Middleware.
     /// `ChainSlots`, when the route has middleware.
