@@ -67,6 +67,33 @@ package enum Process {
         _ = cl_kill(process, signal.rawValue)
     }
 
+    /// What keeps another process from running, if anything does.
+    package struct Standstill: Sendable, Equatable {
+        /// A debugger is attached to it.
+        package var isTraced = false
+        /// A signal stopped it, or a control group froze it.
+        package var isStopped = false
+
+        /// Reads what `/proc/PID/status` says.
+        package init(status: [UInt8]) {
+            for line in status.split(separator: 0x0A) {
+                let words = line.split { $0 == 0x20 || $0 == 0x09 }.map { String(decoding: $0, as: UTF8.self) }
+                guard words.count >= 2 else { continue }
+                if words[0] == "TracerPid:" { isTraced = words[1] != "0" }
+                if words[0] == "State:" { isStopped = words[1] == "T" }
+            }
+        }
+    }
+
+    /// nil when there is no such process, or nothing can be said of it.
+    package static func standstill(of process: Int32) -> Standstill? {
+        do throws(Errno) {
+            return Standstill(status: try FileAccess.contents(ofPath: "/proc/\(process)/status", limit: 65_536))
+        } catch {
+            return nil
+        }
+    }
+
     /// Has the kernel kill this process when its parent is gone. False when it is gone already.
     package static func dieWithParent(_ parent: Int32) -> Bool {
         _ = cl_set_parent_death_signal(9)
@@ -127,8 +154,11 @@ package enum Process {
     /// Gives memory that is not needed while waiting (program text, free heap) back to the kernel.
     package static func releaseMemory() { cl_release_memory() }
 
-    /// A call whose peer is gone returns an error instead of killing the process.
-    package static func ignoreBrokenPipes() { _ = cl_ignore_signal(Signal.pipe.rawValue) }
+    /// A write to who is gone, or beyond the size that files may have (RLIMIT_FSIZE), returns an error instead of killing
+    /// the process.
+    package static func ignoreFailedWrites() {
+        for signal in [Signal.pipe, .fileSize] { _ = cl_ignore_signal(signal.rawValue) }
+    }
 
     package static func sleep(nanoseconds: Int64) { cl_sleep(nanoseconds) }
 

@@ -41,19 +41,23 @@ package final class Gateway {
     private let log: AccessLog
     private let calls: CallPort
     private let onRefusal: @Sendable (ConnectionRefusal) -> Void
+    private let heartbeats: Int32?
 
     /// - Parameters:
     ///   - workers: threads, at least one.
     ///   - connectionsLimit: descriptors that connections of all kinds may use.
     ///   - calls: opened when the workers start; for clients of our own, such as the sender of `subrequests`.
+    ///   - heartbeats: descriptor of the `Heartbeats` in which the workers count their turns; stays the caller's.
     ///   - onRefusal: told of connections that no log line of an exchange shows; on the workers' threads.
     package init(
         workers: Int, connectionsLimit: Int, kinds: MiddlewareKinds, subrequests: any SubrequestSender, log: AccessLog,
-        calls: CallPort = CallPort(), onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in }
+        calls: CallPort = CallPort(), heartbeats: Int32? = nil,
+        onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in }
     ) {
+        self.heartbeats = heartbeats
         self.onRefusal = onRefusal
         self.calls = calls
-        self.workers = max(1, workers)
+        self.workers = min(max(1, workers), Heartbeats.limit)
         self.connectionsLimit = max(64, connectionsLimit)
         self.log = log
         loads = WorkerLoads(workers: self.workers)
@@ -62,7 +66,7 @@ package final class Gateway {
         builder = SnapshotBuilder(kinds: kinds, subrequests: subrequests, connectionsLimit: self.connectionsLimit / 2)
     }
 
-    /// Starts the workers. Called once.
+    /// Starts the workers. Called once. When one cannot start, none serves.
     package func start(_ config: GatewayConfig, sockets: [ListenerSocket]) throws {
         let first = try compile(config)
         for _ in 0..<workers {
@@ -71,7 +75,15 @@ package final class Gateway {
             inboxes.append(Inbox { wakeup.signal() })
         }
         calls.open(inboxes)
-        for index in 0..<workers { try startWorker(index, first) }
+        let starts = try WorkerStarts(workers: workers)
+        do {
+            for index in 0..<workers { try startWorker(index, first, starts) }
+            try starts.wait()
+        } catch {
+            stop()
+            waitUntilStopped()
+            throw error
+        }
         snapshot = first
         update(sockets)
     }
@@ -92,16 +104,19 @@ package final class Gateway {
             config, previous: snapshot, numbers: listenerNumbers, lanes: try log.numbers(for: config))
     }
 
-    private func startWorker(_ index: Int, _ snapshot: Snapshot) throws {
+    private func startWorker(_ index: Int, _ snapshot: Snapshot, _ starts: WorkerStarts) throws {
         let wakeup = wakeups[index]
         let context = WorkerContext(
             index: index, inboxes: inboxes, loads: loads, connectionsLimit: connectionsLimit,
             executor: WorkerExecutor { wakeup.signal() }, log: log, onRefusal: onRefusal)
         let running = running
+        let heartbeats = heartbeats
         let isPinned = workers > 1
         try threads.start(name: "worker-\(index)") {
             if isPinned { Thread.pin(toCPU: index) }
-            EpollWorker.run(context: context, wake: wakeup, snapshot: snapshot, running: running)
+            EpollWorker.run(
+                context: context, wake: wakeup, snapshot: snapshot, running: running, heartbeats: heartbeats,
+                begun: starts.note)
         }
     }
 

@@ -16,7 +16,7 @@ import Testing
 
     private static func live(
         _ first: String, reloads: [String] = [], busy: Set<String> = [], refused: Set<String> = [], looks: Int = 0,
-        hasFile: Bool = true, generation: UInt64 = 0, _ events: [DemandEvent]
+        hasFile: Bool = true, generation: UInt64 = 0, predecessor: String? = nil, _ events: [DemandEvent]
     ) -> Outcome {
         let journal = Journal()
         let engine = FakeEngine(journal: journal)
@@ -25,6 +25,7 @@ import Testing
         let process = GatewayProcess(
             engine: engine, binder: FakeBinder(journal: journal, busy: busy), loader: FakeLoader(reloads),
             source: ScriptedDemands(journal: journal, events), configPath: hasFile ? "martlet.yaml" : nil,
+            predecessor: predecessor,
             log: Logger(label: "test") { _ in JournalLog(journal: journal) }, logs: FakeLogs(journal: journal))
         let code = process.run(FakeLoader.configuration(first), generation: generation)
         return Outcome(code: code, journal: journal.all)
@@ -129,6 +130,14 @@ import Testing
         let outcome = Self.live(Self.a, reloads: [Self.b], generation: 41, [Self.reload, Self.stop])
         #expect(outcome.journal.contains("published 41 \(Self.a): \(Self.a)"))
         #expect(outcome.journal.contains("published 42 \(Self.b): \(Self.b)"))
+    }
+
+    @Test("the log says how the process before ended, where the supervisor's own line does not stand")
+    func predecessor() {
+        let line = "error: the gateway process before this one was ended by signal 11"
+        let file = Self.live("\(Self.a) log=/var/log/x", predecessor: "was ended by signal 11", [Self.stop])
+        #expect(file.journal.filter { $0 == line }.count == 1)
+        #expect(!Self.live(Self.a, predecessor: "was ended by signal 11", [Self.stop]).journal.contains(line))
     }
 
     @Test("a second demand to stop ends the drain at once, also before the listeners are closed")

@@ -24,24 +24,29 @@ import Testing
             ["martlet", "run", "--config", "--single-process"], ["martlet", "run", "--config=a.yaml"],
             ["martlet", "check"],
             ["martlet", "gateway-process"], ["martlet", "gateway-process", "nothing"],
-            ["martlet", "gateway-process", "file"],
+            ["martlet", "gateway-process", "file"], ["martlet", "gateway-process", "file", ""],
+            ["martlet", "gateway-process", "nothing", "", "a.yaml"],
+            ["martlet", "gateway-process", "file", "", "a.yaml", "more"],
             ["martlet", "snapshot-supervisor", "2"], ["martlet", "snapshot-supervisor", "x"], [],
         ])
     func otherForms(arguments: [String]) {
         #expect(Invocation(arguments) == .other)
     }
 
-    @Test("what the supervisor passes to a gateway process is read back", arguments: [true, false])
-    func gatewayArguments(hasSnapshot: Bool) {
-        let arguments = Self.run.arguments(hasSnapshot: hasSnapshot)
-        #expect(Invocation(arguments) == .gateway(Self.run, hasSnapshot: hasSnapshot))
+    @Test(
+        "what the supervisor passes to a gateway process is read back",
+        arguments: [true, false], [nil, "was ended by signal 11"])
+    func gatewayArguments(hasSnapshot: Bool, predecessor: String?) {
+        let start = GatewayCommand.Start(hasSnapshot: hasSnapshot, predecessor: predecessor)
+        #expect(Invocation(Self.run.arguments(start)) == .gateway(Self.run, start))
     }
 
     @Test("a gateway without a file starts from a snapshot alone")
     func snapshotOnly() {
         let command = GatewayCommand(name: "martlet", configPath: nil)
-        #expect(Invocation(command.arguments(hasSnapshot: true)) == .gateway(command, hasSnapshot: true))
-        #expect(Invocation(command.arguments(hasSnapshot: false)) == .other)
+        let start = GatewayCommand.Start(hasSnapshot: true, predecessor: nil)
+        #expect(Invocation(command.arguments(start)) == .gateway(command, start))
+        #expect(Invocation(command.arguments(.init(hasSnapshot: false, predecessor: nil))) == .other)
         let again = Invocation(Invocation.snapshotArguments(name: "martlet", descriptor: 7))
         #expect(again == .snapshotSupervisor(command, descriptor: 7))
     }

@@ -111,7 +111,7 @@ struct FakeBinder: ListenerBinder, ~Copyable {
         journal.write("release \(specs.map(\.description).joined(separator: " "))")
     }
 
-    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec], log: LogConfig) {
+    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec], settings: SupervisorSettings) {
         let text = String(decoding: snapshot.record, as: UTF8.self)
         journal.write("published \(snapshot.generation) \(text): \(specs.map(\.description).joined(separator: " "))")
     }

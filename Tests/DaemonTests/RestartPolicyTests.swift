@@ -24,7 +24,7 @@ import Testing
         policy.ready()
         var now = Instant(nanoseconds: 0)
         var pauses: [Int64] = []
-        for _ in 0..<10 {
+        for _ in 0..<9 {
             policy.started(now: now)
             now = now.advanced(by: Self.second)
             guard case .restart(let pause) = policy.ended(.killed(signal: 4), now: now) else {
@@ -32,8 +32,32 @@ import Testing
                 return
             }
             pauses.append(pause / 1_000_000)
+            now = now.advanced(by: pause)
         }
-        #expect(pauses == [0, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000])
+        #expect(pauses == [0, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000])
+    }
+
+    @Test(
+        "the tenth end within a minute is the last", arguments: [Process.Ending.killed(signal: 11), .exited(code: 1)])
+    func givesUp(ending: Process.Ending) {
+        var policy = RestartPolicy()
+        policy.ready()
+        for end in 1...10 {
+            let now = Instant(nanoseconds: Int64(end) * 6 * Self.second)
+            policy.started(now: now)
+            #expect((policy.ended(ending, now: now) == .giveUp) == (end == 10))
+        }
+    }
+
+    @Test("it goes on for ever with who dies less often")
+    func goesOn() {
+        var policy = RestartPolicy()
+        policy.ready()
+        for end in 1...1_000 {
+            let now = Instant(nanoseconds: Int64(end) * 7 * Self.second)
+            policy.started(now: now)
+            #expect(policy.ended(.killed(signal: 11), now: now) != .giveUp)
+        }
     }
 
     @Test("ten seconds of life make the next restart immediate again")

@@ -16,14 +16,15 @@ import Testing
     static let requests: [GatewayRequest] =
         specs.enumerated().map { .bind(number: UInt32($0.offset), $0.element) } + [
             .release([]), .release(specs), .published(generation: .max, specs), .published(generation: 0, []), .ready,
-            .draining, .logs(LogConfig()), .logs(json),
+            .draining, .settings(SupervisorSettings(GatewayConfig())), .settings(unwatched),
         ]
 
-    private static var json: LogConfig {
-        var config = LogConfig()
-        config.format = .json
-        config.level = .error
-        return config
+    private static var unwatched: SupervisorSettings {
+        var config = GatewayConfig()
+        config.log.format = .json
+        config.log.level = .error
+        config.hangTimeout = nil
+        return SupervisorSettings(config)
     }
 
     static let replies: [SupervisorReply] = [

@@ -23,7 +23,7 @@ final class RelayScene {
     var pausing: [SocketID: SocketID] = [:]
 
     init(pipes: Int, isUnix: Bool = false) throws {
-        Process.ignoreBrokenPipes()
+        Process.ignoreFailedWrites()
         let path = "/tmp/martlet-relay-\(Process.id)-\(Clock.randomSeed()).sock"
         let listener = try Socket.listen(
             on: isUnix ? .unix(path: path) : .ip(.v4(0x7F00_0001), port: 0), backlog: 16)

@@ -4,3 +4,4 @@
 #include "sockets.h"
 #include "process.h"
 #include "logs.h"
+#include "shared.h"

@@ -22,6 +22,8 @@ package struct GatewayConfig: Sendable, Equatable {
     package var drainTimeout: Duration = .seconds(30)
     package var drainDelay: Duration = .zero
     package var upgradeDrainTimeout: Duration = .seconds(12 * 3600)
+    /// After this time without a turn a worker hangs; nil: nobody looks.
+    package var hangTimeout: Duration? = .seconds(5)
     package var log = LogConfig()
     package var accessLog: AccessLogConfig? = AccessLogConfig()
     package var listeners: [ListenerConfig] = []

@@ -33,6 +33,10 @@ struct GatewayDraft: ConfigSection {
         ConfigKey(
             "upgrade_drain_timeout", \.config.upgradeDrainTimeout, .duration(.zero...(.seconds(30 * 86_400))),
             default: .seconds(12 * 3_600), "How long the old process of an upgrade keeps its tunnels."),
+        ConfigKey(
+            "hang_timeout", \.config.hangTimeout, .word("off", or: .duration((.seconds(2))...(.seconds(3_600)))),
+            default: .seconds(5),
+            "A gateway process whose worker does not turn for so long is ended and started anew; `off` leaves it."),
         ConfigKey("log", \.config.log, .section, default: .init(), "The gateway's own messages."),
         ConfigKey(
             "access_log", \.config.accessLog, .word("off", or: .section), default: AccessLogConfig(),

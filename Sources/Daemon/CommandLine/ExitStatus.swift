@@ -4,6 +4,8 @@ enum ExitStatus {
     static let failure: Int32 = 1
     /// The command line is wrong.
     static let usage: Int32 = 64
+    /// The gateway process died again and again.
+    static let keepsDying: Int32 = 70
     /// The operating system refused something that always works.
     static let system: Int32 = 71
     /// The configuration is wrong: restarting will not help.

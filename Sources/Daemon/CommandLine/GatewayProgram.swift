@@ -26,19 +26,27 @@ enum GatewayProgram {
         }
     }
 
+    /// A supervisor that started this process.
+    private struct Parent {
+        let id: Int32
+        /// How the process ended that it had started before; nil: there was none.
+        let predecessor: String?
+    }
+
     private static let signals: [Signal] = [.hangup, .interrupt, .quit, .user1, .terminate]
 
     /// The child of a supervisor.
-    static func runSupervised(_ command: GatewayCommand, hasSnapshot: Bool) -> Int32 {
+    static func runSupervised(_ command: GatewayCommand, _ start: GatewayCommand.Start) -> Int32 {
         let supervisor = Process.parentID
         Process.setName("martlet-gateway")
         guard Process.dieWithParent(supervisor), let signals = try? SignalDescriptor(signals) else {
             return ExitStatus.system
         }
         Descriptors.setCloseOnExec(GatewayCommand.controlDescriptor)
+        Descriptors.setCloseOnExec(GatewayCommand.heartbeatsDescriptor)
         let control = MessageSocket(owning: GatewayCommand.controlDescriptor)
         let source: Source
-        if hasSnapshot {
+        if start.hasSnapshot {
             let file = FileDescriptor(owning: GatewayCommand.snapshotDescriptor)
             guard let snapshot = ConfigSnapshot.read(from: file.number) else {
                 FileAccess.printError("error gateway: the stored configuration cannot be read\n")
@@ -53,7 +61,9 @@ enum GatewayProgram {
         let logs = TelemetryLogs()
         let logger = logs.logger
         let binder = RemoteBinder(socket: control) { logger.error("\($0)") }
-        return serve(source, binder: binder, signals: signals, supervisor: supervisor, logs: logs)
+        return serve(
+            source, binder: binder, signals: signals, parent: Parent(id: supervisor, predecessor: start.predecessor),
+            logs: logs)
     }
 
     /// The only process (`--single-process`).
@@ -62,11 +72,11 @@ enum GatewayProgram {
         let logs = TelemetryLogs()
         let logger = logs.logger
         let binder = LocalBinder(systemd: .fromEnvironment()) { logger.warning("\($0)") }
-        return serve(source, binder: binder, signals: signals, supervisor: nil, logs: logs)
+        return serve(source, binder: binder, signals: signals, parent: nil, logs: logs)
     }
 
     private static func serve<Binder: ListenerBinder & ~Copyable>(
-        _ source: Source, binder: consuming Binder, signals: consuming SignalDescriptor, supervisor: Int32?,
+        _ source: Source, binder: consuming Binder, signals: consuming SignalDescriptor, parent: Parent?,
         logs: TelemetryLogs
     ) -> Int32 {
         let files = Process.raiseOpenFileLimit()
@@ -80,13 +90,13 @@ enum GatewayProgram {
             return ExitStatus.badConfiguration
         }
         defer { logs.stop() }
-        let demands = SignalDemands(signals: signals, supervisor: supervisor, control: binder.control)
+        let demands = SignalDemands(signals: signals, supervisor: parent?.id, control: binder.control)
         let process = GatewayProcess(
             engine: ProxyEngine(
                 loaded.config, files: files, kinds: RegisteredKinds.current, log: AccessLog(logs.sinks),
-                logger: logs.logger), binder: binder,
-            loader: loader, source: demands,
-            configPath: source.path, log: logs.logger, logs: logs)
+                logger: logs.logger, heartbeats: parent.map { _ in GatewayCommand.heartbeatsDescriptor }),
+            binder: binder, loader: loader, source: demands, configPath: source.path,
+            predecessor: parent?.predecessor, log: logs.logger, logs: logs)
         return process.run(loaded, generation: source.generation)
     }
 }

@@ -5,7 +5,7 @@
 /// supervisor, replaces itself by one of these.
 enum Invocation: Equatable {
     /// A gateway process that a supervisor starts.
-    case gateway(GatewayCommand, hasSnapshot: Bool)
+    case gateway(GatewayCommand, GatewayCommand.Start)
     /// A supervisor for a configuration file.
     case supervisor(GatewayCommand)
     /// A supervisor for a sealed configuration that was left open under this number.
@@ -18,8 +18,8 @@ enum Invocation: Equatable {
 
     init(_ arguments: [String]) {
         let name = arguments.first ?? "martlet"
-        if let (command, hasSnapshot) = GatewayCommand.parse(arguments) {
-            self = .gateway(command, hasSnapshot: hasSnapshot)
+        if let (command, start) = GatewayCommand.parse(arguments) {
+            self = .gateway(command, start)
             return
         }
         switch (arguments.count, arguments.dropFirst().first) {

@@ -16,15 +16,15 @@ public enum MartletProgram {
     ///
     /// - Parameter kinds: middleware that the configuration may name beside the built-in kinds.
     public static func main(kinds: MiddlewareKinds = MiddlewareKinds()) -> Never {
-        Process.ignoreBrokenPipes()
+        Process.ignoreFailedWrites()
         let code = RegisteredKinds.$current.withValue(kinds) { run(Invocation(CommandLine.arguments)) }
         Process.exitNow(code)
     }
 
     private static func run(_ invocation: Invocation) -> Int32 {
         switch invocation {
-        case .gateway(let command, let hasSnapshot):
-            return GatewayProgram.runSupervised(command, hasSnapshot: hasSnapshot)
+        case .gateway(let command, let start):
+            return GatewayProgram.runSupervised(command, start)
         case .supervisor(let command):
             return SupervisorProgram.run(command)
         case .snapshotSupervisor(let command, let descriptor):

@@ -23,7 +23,7 @@ struct Demands: Equatable {
         case .quit: stopNow = true
         case .hangup: reload = true
         case .user1: reopenLogs = true
-        case .kill, .pipe, .child: break
+        case .kill, .abort, .pipe, .child, .fileSize: break
         }
     }
 }

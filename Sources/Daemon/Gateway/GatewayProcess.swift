@@ -41,13 +41,17 @@ struct GatewayProcess<
     private var workers = GatewayConfig.WorkerCount.auto
     private var snapshot = ConfigSnapshot(record: [])
     private let logs: any GatewayLogs
+    /// How the gateway process before this one ended; nil: there was none.
+    private let predecessor: String?
 
     /// - Parameters:
     ///   - configPath: what a reload reads; nil: the configuration came without a file.
+    ///   - predecessor: how the gateway process before this one ended; nil: there was none.
     init(
         engine: Engine, binder: consuming Binder, loader: any ConfigurationLoading, source: consuming Source,
-        configPath: String?, log: Logger, logs: any GatewayLogs
+        configPath: String?, predecessor: String? = nil, log: Logger, logs: any GatewayLogs
     ) {
+        self.predecessor = predecessor
         self.engine = engine
         self.binder = binder
         self.loader = loader
@@ -73,6 +77,10 @@ struct GatewayProcess<
         do {
             try logs.prepare(loaded.config)
             logs.apply(loaded.config)
+            // On standard error the supervisor has said so itself.
+            if let predecessor, loaded.config.log.output != .stderr {
+                log.error("the gateway process before this one \(predecessor)")
+            }
             for warning in loaded.warnings { log.warning("\(warning)") }
             listeners = try listeners.next(for: loaded.config, binder: &binder)
             try engine.start(loaded.config, listeners: listeners.bound)
@@ -98,7 +106,7 @@ struct GatewayProcess<
         config = loaded.config
         snapshot = loaded.snapshot
         snapshot.generation = generation
-        binder.published(snapshot, listeners.specs, log: config.log)
+        binder.published(snapshot, listeners.specs, settings: SupervisorSettings(config))
     }
 
     // MARK: Waiting

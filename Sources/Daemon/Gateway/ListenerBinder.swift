@@ -1,4 +1,3 @@
-import Config
 import Linux
 
 /// Who holds the listening sockets: the supervisor, or this very process.
@@ -9,8 +8,8 @@ protocol ListenerBinder: ~Copyable {
     mutating func open(_ spec: ListenSpec) throws(BindFailure) -> [Int32]
     /// What a failed reload opened is not needed.
     mutating func release(_ specs: [ListenSpec])
-    /// A configuration is in force that uses these sockets and wants its log so.
-    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec], log: LogConfig)
+    /// A configuration is in force that uses these sockets and wants this of the holder.
+    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec], settings: SupervisorSettings)
     /// The first configuration serves.
     mutating func ready()
     /// No socket is needed any more.
@@ -45,7 +44,7 @@ struct LocalBinder: ListenerBinder, ~Copyable {
 
     mutating func release(_ specs: [ListenSpec]) { table.close(specs) }
 
-    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec], log: LogConfig) {
+    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec], settings: SupervisorSettings) {
         for failure in table.keep(only: specs) { report(failure.description) }
     }
 
@@ -95,8 +94,8 @@ struct RemoteBinder: ListenerBinder, ~Copyable {
 
     mutating func release(_ specs: [ListenSpec]) { send(.release(specs)) }
 
-    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec], log: LogConfig) {
-        send(.logs(log))
+    mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec], settings: SupervisorSettings) {
+        send(.settings(settings))
         do throws(Errno) {
             let file = try MemoryFile.sealed(name: "martlet-config", contents: snapshot.bytes)
             try socket.send(

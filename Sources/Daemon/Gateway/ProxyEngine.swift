@@ -19,13 +19,16 @@ final class ProxyEngine: GatewayEngine {
     /// - Parameters:
     ///   - files: how many descriptors this process may have.
     ///   - kinds: middleware beside the built-in kinds.
-    init(_ config: GatewayConfig, files: Int, kinds: MiddlewareKinds, log: AccessLog, logger: Logger) {
+    ///   - heartbeats: descriptor of the `Heartbeats` that the supervisor looks at; nil: there is none.
+    init(
+        _ config: GatewayConfig, files: Int, kinds: MiddlewareKinds, log: AccessLog, logger: Logger, heartbeats: Int32?
+    ) {
         let workers = Self.workers(config)
         let calls = CallPort()
         gateway = Gateway(
             workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + Self.reservePerWorker * workers),
             kinds: kinds, subrequests: GatewayClient(port: calls), log: log, calls: calls,
-            onRefusal: { logger.info("\($0)") })
+            heartbeats: heartbeats, onRefusal: { logger.info("\($0)") })
         names = EndpointNames(logger)
     }
 

@@ -6,12 +6,17 @@ import Linux
 /// process and starts it again when it dies. It reads nothing from the network, has one thread and no event loop.
 ///
 ///     signals ──▶ forwarded to the gateway       gateway ends ──▶ RestartPolicy ──▶ exit or spawn again
+///     no turns ──▶ HangWatch ──▶ SIGABRT, SIGKILL         a worker's turn ──▶ Heartbeats
 ///     bind request ──▶ ListenerTable ──▶ descriptors       published ──▶ snapshot kept, unused sockets closed
 struct Supervisor: ~Copyable {
     /// This very program, even when its file was replaced.
     static let program = "/proc/self/exe"
     /// After a demand to stop at once, or a broken conversation, a gateway has this long to go by itself.
     private static let killAfter: Int64 = 5_000_000_000
+    /// And one that hangs so long to write down where.
+    private static let traceTime: Int64 = 3_000_000_000
+    /// Milliseconds that a gateway may leave an answer unread when others follow.
+    private static let replyPatience: Int32 = 1_000
 
     private let command: GatewayCommand
     private let signals: SignalDescriptor
@@ -22,6 +27,12 @@ struct Supervisor: ~Copyable {
     private var snapshot: FileDescriptor?
     private var control: MessageSocket?
     private var child: Int32?
+    private var watch = HangWatch()
+    private var heartbeats: Heartbeats?
+    /// It was said that a debugger keeps the gateway from running.
+    private var hasMentionedDebugger = false
+    /// How the last gateway process ended, if one did that should not have.
+    private var lastEnding: String?
     private var restartAt: Instant?
     private var killAt: Instant?
     /// A SIGHUP came while no gateway ran.
@@ -63,11 +74,12 @@ struct Supervisor: ~Copyable {
             restartAt = nil
             spawn()
         }
+        if let due = watch.next, now >= due { look(now) }
     }
 
     /// Milliseconds until something is due; nil: nothing is.
     private func timeout() -> Int32? {
-        guard let due = [restartAt, killAt].compactMap({ $0 }).min() else { return nil }
+        guard let due = [restartAt, killAt, watch.next].compactMap({ $0 }).min() else { return nil }
         let nanoseconds = max(0, due.since(Clock.monotonic))
         return Int32(clamping: nanoseconds / 1_000_000 + 1)
     }
@@ -79,12 +91,17 @@ struct Supervisor: ~Copyable {
             let (ours, theirs) = try MessageSocket.pair()
             control = MessageSocket(owning: ours)
             let end = FileDescriptor(owning: theirs)
-            var descriptors = [end.number]
+            let page = try Heartbeats.file()
+            heartbeats = try Heartbeats(mapping: page.number)
+            var descriptors = [end.number, page.number]
             if let number = snapshot?.number { descriptors.append(number) }
-            let arguments = command.arguments(hasSnapshot: descriptors.count == 2)
-            let child = try Process.spawn(Self.program, arguments, descriptors: descriptors)
+            let start = GatewayCommand.Start(hasSnapshot: descriptors.count == 3, predecessor: lastEnding)
+            let child = try Process.spawn(Self.program, command.arguments(start), descriptors: descriptors)
             self.child = child
-            policy.started(now: Clock.monotonic)
+            let now = Clock.monotonic
+            policy.started(now: now)
+            watch.begin(takesOver: policy.hasServed, now: now)
+            hasMentionedDebugger = false
             if reloadIsDue {
                 // The signal waits, blocked, until the process reads it.
                 reloadIsDue = false
@@ -99,11 +116,14 @@ struct Supervisor: ~Copyable {
 
     private mutating func ended(_ ending: Process.Ending) {
         child = nil
+        watch.end()
         // What it had asked before it ended; without a child this comes to an end.
         while control != nil { readRequest() }
         killAt = nil
         if !policy.isStopping, policy.hasServed, ending != .exited(code: 0) {
-            log.write(.error, "the gateway process \(Self.describe(ending))")
+            let description = Self.describe(ending)
+            lastEnding = description
+            log.write(.error, "the gateway process \(description)")
         }
         follow(policy.ended(ending, now: Clock.monotonic))
     }
@@ -116,6 +136,11 @@ struct Supervisor: ~Copyable {
             restartAt = Clock.monotonic.advanced(by: pause)
             let time = pause == 0 ? "now" : "in \(pause / 1_000_000) ms"
             log.write(.warning, "a new gateway process starts \(time) with the last published configuration")
+        case .giveUp:
+            let seconds = RestartPolicy.window / 1_000_000_000
+            log.write(
+                .error, "the gateway process ended \(RestartPolicy.endsLimit) times within \(seconds) s: giving up")
+            exitCode = ExitStatus.keepsDying
         }
     }
 
@@ -123,6 +148,42 @@ struct Supervisor: ~Copyable {
         switch ending {
         case .exited(let code): "ended with exit code \(code)"
         case .killed(let signal): "was ended by signal \(signal)"
+        }
+    }
+
+    // MARK: Hangs
+
+    private mutating func look(_ now: Instant) {
+        var counts: [UInt64] = []
+        while counts.count < Heartbeats.limit, let count = heartbeats?.count(counts.count), count != Heartbeats.never {
+            counts.append(count)
+        }
+        guard let finding = watch.look(counts, now: now), let child else { return }
+        let standstill = Process.standstill(of: child)
+        let what: String
+        switch finding {
+        case .worker(let worker, let silence):
+            let reason = standstill?.isStopped == true ? ", for it is stopped" : ""
+            what =
+                "the gateway process \(child) hangs: worker \(worker) made no turn for \(silence / 1_000_000) ms\(reason)"
+        case .start(let silence):
+            what = "the gateway process \(child) does not come to serve in \(silence / 1_000_000_000) s"
+        }
+        if standstill?.isTraced == true {
+            // Somebody looks at it.
+            watch.forgive()
+            if !hasMentionedDebugger { log.write(.warning, "\(what); a debugger is attached, so it is left alone") }
+            hasMentionedDebugger = true
+            return
+        }
+        log.write(.error, "\(what); it is ended")
+        watch.end()
+        if standstill?.isStopped == true {
+            // It takes no other signal, and if it went on for that it would accept connections and die with them.
+            Process.send(.kill, to: child)
+        } else {
+            Process.send(.abort, to: child)
+            killAt = [killAt, now.advanced(by: Self.traceTime)].compactMap { $0 }.min()
         }
     }
 
@@ -147,7 +208,7 @@ struct Supervisor: ~Copyable {
             if let child { Process.send(signal, to: child) } else { reloadIsDue = true }
         case .user1:
             if let child { Process.send(signal, to: child) }
-        case .kill, .pipe:
+        case .kill, .abort, .pipe, .fileSize:
             break
         }
     }
@@ -197,14 +258,16 @@ struct Supervisor: ~Copyable {
             }
         case .release(let specs):
             listeners.close(specs)
-        case .logs(let config):
-            log.config = config
+        case .settings(let settings):
+            log.settings = settings
+            watch.limit = settings.hangTimeout
         case .published(_, let specs):
             guard let file = descriptors.takeFirst(), MemoryFile.isSealed(file.number) else { throw MalformedMessage() }
             snapshot = consume file
             for failure in listeners.keep(only: specs) { log.write(.warning, failure.description) }
         case .ready:
             policy.ready()
+            watch.served()
             Process.releaseMemory()
         case .draining:
             policy.isStopping = true
@@ -213,6 +276,11 @@ struct Supervisor: ~Copyable {
     }
 
     private mutating func reply(_ reply: SupervisorReply, _ descriptors: [Int32]) {
+        guard let number = control?.number else { return }
+        guard Poll.waitWritable(number, milliseconds: Self.replyPatience) else {
+            hangUp("does not read what it is answered")
+            return
+        }
         do throws(Errno) {
             try control?.send(reply.bytes, descriptors: descriptors)
         } catch {

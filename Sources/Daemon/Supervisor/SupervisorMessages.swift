@@ -1,13 +1,11 @@
-import Config
-
 /// What the gateway process says to its supervisor. Descriptors travel beside the bytes.
 enum GatewayRequest: Equatable {
     /// Asks for listening sockets; answered under the same number.
     case bind(number: UInt32, ListenSpec)
     /// A reload failed: these were bound for it and are not needed.
     case release([ListenSpec])
-    /// How the configuration that comes next wants its log; the output is the gateway's alone.
-    case logs(LogConfig)
+    /// What the configuration that comes next wants of the supervisor.
+    case settings(SupervisorSettings)
     /// A configuration is in force; comes with the snapshot's sealed memory file. The listed sockets are in use, others may go.
     case published(generation: UInt64, [ListenSpec])
     /// The gateway serves: a restart from now on begins with the last snapshot.
@@ -33,10 +31,9 @@ enum GatewayRequest: Equatable {
             writer.write(UInt8(4))
         case .draining:
             writer.write(UInt8(5))
-        case .logs(let config):
+        case .settings(let settings):
             writer.write(UInt8(6))
-            writer.write(config.format.rawValue)
-            writer.write(config.level.rawValue)
+            writer.write(settings)
         }
         return writer.bytes
     }
@@ -49,7 +46,7 @@ enum GatewayRequest: Equatable {
         case 3: self = .published(generation: try reader.number64(), try reader.listenSpecs())
         case 4: self = .ready
         case 5: self = .draining
-        case 6: self = .logs(try reader.logConfig())
+        case 6: self = .settings(try reader.supervisorSettings())
         default: throw MalformedMessage()
         }
         try reader.finish()
@@ -95,15 +92,6 @@ extension MessageWriter {
 }
 
 extension MessageReader {
-    fileprivate mutating func logConfig() throws(MalformedMessage) -> LogConfig {
-        var config = LogConfig()
-        guard let format = LogConfig.Format(rawValue: try text()), let level = LogConfig.Level(rawValue: try text())
-        else { throw MalformedMessage() }
-        config.format = format
-        config.level = level
-        return config
-    }
-
     fileprivate mutating func listenSpecs() throws(MalformedMessage) -> [ListenSpec] {
         var specs: [ListenSpec] = []
         for _ in 0..<(try number32()) { specs.append(try listenSpec()) }

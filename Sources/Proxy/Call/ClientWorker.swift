@@ -25,7 +25,9 @@ package final class ClientWorker: Sendable {
             executor: WorkerExecutor { wakeup.signal() })
         let running = running
         try Thread.detach(name: "client") {
-            EpollWorker.run(context: context, wake: wakeup, snapshot: snapshot, running: running)
+            // A worker that cannot start closes its inbox: every call fails.
+            EpollWorker.run(
+                context: context, wake: wakeup, snapshot: snapshot, running: running, heartbeats: nil, begun: { _ in })
         }
     }
 

@@ -3,7 +3,6 @@ package import Telemetry
 import Containers
 package import EventLoop
 import HTTP1
-package import Linux
 import Synchronization
 
 /// What a worker knows of the process around it.
@@ -23,13 +22,11 @@ package final class WorkerContext: Sendable {
     /// Keys of `hash` balancing: the same on every worker, and over restarts, so that a key keeps its endpoint.
     let hash = KeyHash.shared
     package static let relayedLengthDefault = 65_536
-    private let onFailure: @Sendable (Errno) -> Void
     private let onRefusal: @Sendable (ConnectionRefusal) -> Void
 
     package init(
         index: Int, inboxes: [Inbox], loads: WorkerLoads, connectionsLimit: Int, executor: WorkerExecutor,
         log: AccessLog? = nil, relayedLength: Int = WorkerContext.relayedLengthDefault,
-        onFailure: @escaping @Sendable (Errno) -> Void = { _ in },
         onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in }
     ) {
         self.index = index
@@ -39,12 +36,8 @@ package final class WorkerContext: Sendable {
         self.executor = executor
         self.log = log
         self.relayedLength = relayedLength
-        self.onFailure = onFailure
         self.onRefusal = onRefusal
     }
-
-    /// The worker could not start.
-    func failed(_ error: Errno) { onFailure(error) }
 
     /// Connections were closed before anybody could be answered. At most once a second for each reason.
     func report(_ refusal: ConnectionRefusal) { onRefusal(refusal) }

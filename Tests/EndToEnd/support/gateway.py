@@ -25,7 +25,7 @@ def eventually(condition, seconds: float = 10, what: str = "the condition"):
 
 class Gateway:
     def __init__(self, binary: str, folder: Path, config: str, arguments=(), environment=None, access_log: bool = True,
-                 wrapper=()):
+                 wrapper=(), own_log: Path | None = None):
         self.binary = binary
         self.folder = folder
         self.arguments = list(arguments)
@@ -35,6 +35,8 @@ class Gateway:
         self.log_path = folder / "martlet.log"
         self.access_log_path = folder / "access.log"
         self.access_log = access_log
+        # Where the configuration sends the gateway's messages, when not to standard error.
+        self.own_log = own_log
         self.process: subprocess.Popen | None = None
         self.ports: dict[str, int] = {}
         self.addresses: dict[str, tuple[str, int]] = {}
@@ -55,11 +57,12 @@ class Gateway:
         assert not self.has_ended(), f"the gateway ended with {self.process.returncode}:\n{self.log()}"
         return self
 
-    def spawn(self) -> subprocess.Popen:
+    def spawn(self, output: int | None = None) -> subprocess.Popen:
+        """Starts it; `output` takes what it would write to the log file of the test."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.wrapper, self.binary, "run", "--config", str(self.config_path), *self.arguments], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env=self.environment, cwd=self.folder, start_new_session=True)
+                stdout=log if output is None else output, stderr=log if output is None else output, env=self.environment, cwd=self.folder, start_new_session=True)
         return self.process
 
     def expected_listeners(self) -> int:
@@ -69,7 +72,7 @@ class Gateway:
 
     def read_ports(self) -> list[tuple[str, int, str]]:
         """Host, port and listener of every address."""
-        found = [(host, int(port), name) for host, port, name in LISTENING.findall(self.log())]
+        found = [(host, int(port), name) for host, port, name in LISTENING.findall(self.log() + self.messages())]
         for host, port, name in found:
             self.ports.setdefault(name, port)
             self.addresses.setdefault(name, (host, port))
@@ -91,6 +94,10 @@ class Gateway:
         with open(self.log_path, errors="replace") as file:
             file.seek(offset)
             return file.read()
+
+    def messages(self) -> str:
+        """What the gateway wrote to a log of its own."""
+        return self.own_log.read_text(errors="replace") if self.own_log and self.own_log.exists() else ""
 
     def wait_log(self, pattern: str, offset: int = 0, seconds: float = 10) -> re.Match:
         return eventually(lambda: re.search(pattern, self.log(offset)), seconds, f"{pattern!r} in the log of {self.folder}")
