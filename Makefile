@@ -54,7 +54,8 @@ docs: build
 	@.ci/docs $(MARTLET)
 
 sim: packages
-	SIM_SEEDS=$(SEEDS) swift test --disable-xctest --filter SimulationTests
+	swift build -c release --product simulator
+	SIM_SEEDS=$(SEEDS) .build/release/simulator
 
 clean:
 	rm -rf .build

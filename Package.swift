@@ -134,11 +134,12 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware",
+                "Telemetry",
             ],
             path: "Tests/Simulation", swiftSettings: strict),
-        tests(
-            "SimulationTests",
-            ["Simulation", "Proxy", "Upstream", "Middleware", "Telemetry", "EventLoop", "Containers", "Net", "Config"]),
+        .executableTarget(
+            name: "simulator", dependencies: ["Simulation", "Linux"], path: "Tests/Simulator", swiftSettings: strict),
+        tests("SimulationTests", ["Simulation", "EventLoop", "Containers", "Net"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

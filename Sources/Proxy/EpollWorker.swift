@@ -12,7 +12,9 @@ enum EpollWorker {
         context: WorkerContext, wake: Wakeup, snapshot: Snapshot, running: RunningWorkers, heartbeats: Int32?,
         begun: (Errno?) -> Void
     ) {
-        defer { context.inbox.close() }
+        defer {
+            for descriptor in context.inbox.close() { _ = FileDescriptor(owning: descriptor) }
+        }
         defer { running.count.wrappingSubtract(1, ordering: .acquiringAndReleasing) }
         do throws(Errno) {
             let heartbeats = try Heartbeats(mapping: heartbeats, worker: context.index)

@@ -166,7 +166,7 @@ package final class ClosingDescriptors: Sendable {
     let numbers: [Int32]
     private let holders: Atomic<Int>
 
-    init(_ numbers: [Int32], holders: Int) {
+    package init(_ numbers: [Int32], holders: Int) {
         self.numbers = numbers
         self.holders = Atomic(holders)
     }

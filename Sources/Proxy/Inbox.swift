@@ -67,8 +67,9 @@ package final class Inbox: Sendable {
         self.signal = signal
     }
 
-    /// Messages to a worker that has ended are dropped; calls fail.
-    package func post(_ message: InboxMessage) {
+    /// Messages to a worker that has ended are dropped, which is told by false; calls fail.
+    @discardableResult
+    package func post(_ message: InboxMessage) -> Bool {
         let (wasEmpty, isClosed) = state.withLock { state in
             if state.isClosed { return (false, true) }
             state.messages.append(message)
@@ -76,6 +77,7 @@ package final class Inbox: Sendable {
         }
         if isClosed { Self.refuse(message) }
         if wasEmpty { signal() }
+        return !isClosed
     }
 
     /// All messages, in order.
@@ -87,8 +89,16 @@ package final class Inbox: Sendable {
         }
     }
 
-    /// The worker has ended: nobody may wait for it.
-    func close() {
+    /// Closes it for a worker that has nothing left to do. False: there is a message, so the worker has not ended.
+    func closeIfEmpty() -> Bool {
+        state.withLock { state in
+            if state.messages.isEmpty { state.isClosed = true }
+            return state.isClosed
+        }
+    }
+
+    /// The worker has ended: nobody may wait for it. Returns the descriptors of connections that it did not take over.
+    package func close() -> [Int32] {
         let rest = state.withLock { state in
             state.isClosed = true
             let rest = state.messages
@@ -96,6 +106,9 @@ package final class Inbox: Sendable {
             return rest
         }
         for message in rest { Self.refuse(message) }
+        return rest.compactMap { message in
+            if case .connection(let descriptor, _) = message { descriptor } else { nil }
+        }
     }
 
     private static func refuse(_ message: InboxMessage) {

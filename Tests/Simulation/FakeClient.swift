@@ -102,7 +102,7 @@ package final class FakeClient: SimulatedPeer {
     }
 
     private func send(_ plan: ExchangePlan, on connection: SimulatedConnection) {
-        let exchange = shadow.begin(plan, connection: connection.number)
+        let exchange = shadow.begin(plan, connection: connection)
         if wroteMalformed { exchange.taints.append("behind a malformed request") }
         awaiting.append(exchange)
         network.note { "client sends \(plan.nonce) \(plan.method) on \(connection.number)" }

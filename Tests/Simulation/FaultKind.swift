@@ -1,5 +1,5 @@
 /// What the simulated world does to the gateway. Each kind is counted when it really happened.
-package enum FaultKind: String, CaseIterable, Sendable {
+package enum FaultKind: Int, CaseIterable, Sendable {
     // The network and the kernel; harmless to a correct gateway.
     /// A segment is cut at any byte.
     case partialRead
@@ -22,6 +22,10 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case acceptPause
     /// A new configuration comes into force.
     case reload
+    /// Many new configurations at once.
+    case reloadStorm
+    /// The gateway is told to end as soon as its exchanges have.
+    case drain
 
     // The network and the kernel; exchanges may be lost, but visibly.
     case networkReset
@@ -32,6 +36,10 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case connectHangs
     /// The worker stood still for up to some seconds.
     case stall
+    /// One worker's thread stood still while the others went on.
+    case stallOne
+    /// The gateway is told to end now.
+    case stop
     /// An idle connection was quiet when it was asked and its end arrives just after.
     case closeAfterQuiet
 
@@ -62,17 +70,18 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case originClosesIdle
 
     /// Whether a correct gateway may fail an exchange because of it. In a seed without any of these every exchange must
-    /// succeed.
+    /// succeed, but for those that begin when the gateway is told to end.
     package var isLossy: Bool {
         switch self {
         case .partialRead, .partialWrite, .delay, .reorder, .heldBackEvent, .batch, .spuriousWake, .wallClockStep,
-            .acceptBurst, .acceptPause, .reload, .clientPipelines, .clientSlowBody, .clientSlowReader,
-            .clientHalfCloses,
-            .clientIsOld, .originInterim, .originUntilClose, .originSlowAnswer, .originSlowReader:
+            .acceptBurst, .acceptPause, .reload, .reloadStorm, .drain, .stop, .clientPipelines, .clientSlowBody,
+            .clientSlowReader, .clientHalfCloses, .clientIsOld, .originInterim, .originUntilClose, .originSlowAnswer,
+            .originSlowReader:
             false
-        case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .closeAfterQuiet,
-            .clientAborts, .clientMalformed, .originEarlyAnswer, .originExtraBytes, .originTruncates, .originMalformed,
-            .originResets, .originStalls, .originStopsReading, .originClosesAfterAnswer, .originClosesIdle:
+        case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .stallOne,
+            .closeAfterQuiet, .clientAborts, .clientMalformed, .originEarlyAnswer, .originExtraBytes,
+            .originTruncates, .originMalformed, .originResets, .originStalls, .originStopsReading,
+            .originClosesAfterAnswer, .originClosesIdle:
             true
         }
     }
@@ -81,13 +90,13 @@ package enum FaultKind: String, CaseIterable, Sendable {
     /// lived at that time are excused. The other lossy faults mark their own exchange.
     package var excusesOthers: Bool {
         switch self {
-        case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .closeAfterQuiet,
-            .originClosesAfterAnswer, .originClosesIdle, .originExtraBytes:
+        case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .stallOne,
+            .closeAfterQuiet, .originClosesAfterAnswer, .originClosesIdle, .originExtraBytes:
             true
         default:
             false
         }
     }
 
-    var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    var index: Int { rawValue }
 }

@@ -19,14 +19,19 @@ package struct FaultPlan: Sendable {
     /// The plan of a seed. Every fourth seed has no lossy faults, every fourth none that excuses other exchanges than its own.
     package init(seed: UInt64) {
         self.init()
-        var random = RandomSource(seed: seed ^ 0x5EED_FA17)
         let isClean = seed % 4 == 0
         let isStrict = seed % 4 == 1
         for kind in FaultKind.allCases {
+            // Of each kind alone: a new kind does not change the others' plans.
+            var random = RandomSource(seed: seed ^ Self.number(of: kind))
             let isOn = random.below(2) == 0
             let chance = [5, 20, 60, 150, 300][random.below(5)]
             if isOn, !(isClean && kind.isLossy), !(isStrict && kind.excusesOthers) { chances[kind.index] = chance }
         }
+    }
+
+    private static func number(of kind: FaultKind) -> UInt64 {
+        "\(kind)".utf8.reduce(0x5EED_FA17) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
     package subscript(kind: FaultKind) -> Int {
@@ -57,13 +62,17 @@ package struct FaultTotals: Sendable {
         for index in counts.indices { counts[index] += plan.counts[index] }
     }
 
+    package mutating func add(_ other: FaultTotals) {
+        for index in counts.indices { counts[index] += other.counts[index] }
+    }
+
     /// Kinds that never happened.
     package var missing: [FaultKind] { FaultKind.allCases.filter { counts[$0.index] == 0 } }
 
     package var table: String {
         FaultKind.allCases.map { kind in
             let number = String(counts[kind.index])
-            return String(repeating: " ", count: max(1, 9 - number.count)) + number + "  " + kind.rawValue
+            return String(repeating: " ", count: max(1, 9 - number.count)) + number + "  " + "\(kind)"
         }.joined(separator: "\n")
     }
 }

@@ -11,7 +11,7 @@ package enum SeedChoice {
     /// Whether a single seed is replayed, and so everything should be told.
     package static var isReplay: Bool { number("SIM_SEED") != nil }
 
-    private static func number(_ name: String) -> UInt64? {
+    package static func number(_ name: String) -> UInt64? {
         guard let text = unsafe getenv(name) else { return nil }
         return unsafe UInt64(String(cString: text))
     }

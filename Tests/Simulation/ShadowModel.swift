@@ -26,12 +26,13 @@ package final class ShadowModel {
         /// Times that an origin read its head, and its end.
         package var headsAtOrigin = 0
         package var endsAtOrigin = 0
-        package var connection = 0
+        fileprivate let connection: SimulatedConnection?
         /// The client ended its direction and waits for the answer.
         package var hasClientEnded = false
 
-        init(plan: ExchangePlan, startedAt: Instant) {
+        init(plan: ExchangePlan, connection: SimulatedConnection?, startedAt: Instant) {
             self.plan = plan
+            self.connection = connection
             self.startedAt = startedAt
         }
     }
@@ -56,9 +57,8 @@ package final class ShadowModel {
 
     // MARK: The client's side
 
-    package func begin(_ plan: ExchangePlan, connection: Int) -> Exchange {
-        let exchange = Exchange(plan: plan, startedAt: network.now)
-        exchange.connection = connection
+    package func begin(_ plan: ExchangePlan, connection: SimulatedConnection?) -> Exchange {
+        let exchange = Exchange(plan: plan, connection: connection, startedAt: network.now)
         byNonce[plan.nonce] = exchange
         exchanges.append(exchange)
         return exchange
@@ -108,11 +108,21 @@ package final class ShadowModel {
 
     /// The gateway closes a connection that the client wanted to keep.
     package func closed(behind exchange: Exchange) {
-        if !isExcused(exchange) { violate(exchange, "closed the client's connection without a reason") }
+        if !isExcused(exchange), network.now < network.endsAt {
+            violate(exchange, "closed the client's connection without a reason")
+        }
     }
 
     private func isExcused(_ exchange: Exchange) -> Bool {
         !exchange.taints.isEmpty || network.lastExcuse >= exchange.startedAt.advanced(by: -Self.excuseSlack)
+            || isOvertakenByEnd(exchange)
+    }
+
+    /// Whether it came too late for a gateway that was told to end, or took too long for it.
+    private func isOvertakenByEnd(_ exchange: Exchange) -> Bool {
+        guard network.now >= network.endsAt else { return false }
+        return exchange.startedAt >= network.endsAt || network.now >= network.endedAt
+            || exchange.connection.map { $0.acceptedAt >= network.endsAt } ?? false
     }
 
     // MARK: The origin's side

@@ -1,4 +1,4 @@
-import Containers
+package import Containers
 import EventLoop
 package import Net
 
@@ -45,6 +45,8 @@ package final class SimulatedConnection {
     package var pace = Pace.atOnce
 
     // The gateway's end, kept for the driver.
+    /// When a worker took it out of the backlog.
+    package internal(set) var acceptedAt = Instant.never
     var connectState = ConnectState.reported
     var owner: UInt64 = 0
     /// Bytes that the gateway gave back unread.

@@ -8,10 +8,14 @@ extension SimulatedDriver {
     package mutating func listen(_ descriptor: Int32, listener: UInt32) {
         if network.listeners[descriptor] == nil { network.violate("listen on unknown descriptor \(descriptor)") }
         listening.append(Listening(descriptor: descriptor, number: listener))
+        network.listens(descriptor)
     }
 
     package mutating func stopListening(_ listener: UInt32) {
-        for index in listening.indices where listening[index].number == listener { listening[index].isStopped = true }
+        for index in listening.indices where listening[index].number == listener && !listening[index].isStopped {
+            listening[index].isStopped = true
+            network.stopsListening(listening[index].descriptor)
+        }
     }
 
     package mutating func connect(to address: SocketAddress) throws(IOFailure) -> SocketID {
@@ -135,9 +139,25 @@ extension SimulatedDriver {
         return true
     }
 
-    package mutating func adopt(_ descriptor: Int32) -> SocketID? { nil }
+    package mutating func adopt(_ descriptor: Int32) -> SocketID? {
+        guard let connection = network.takeOver(descriptor) else {
+            network.violate("takes over what nobody handed over")
+            return nil
+        }
+        guard let id = slots.insert(connection) else {
+            connection.closeByGateway(isAbort: false)
+            return nil
+        }
+        network.note { "took over connection \(connection.number)" }
+        return id
+    }
 
-    package mutating func release(_ socket: SocketID) -> Int32? { nil }
+    package mutating func release(_ socket: SocketID) -> Int32? {
+        guard let connection = slots.remove(socket) else { return nil }
+        if connection.lastReadTurn >= 0 { network.violate("hands a connection over that was read") }
+        network.note { "hands connection \(connection.number) over" }
+        return network.handOver(connection)
+    }
 
     package mutating func setOwner(_ socket: SocketID, _ owner: UInt64) {
         if slots.contains(socket) { slots[socket].owner = owner }

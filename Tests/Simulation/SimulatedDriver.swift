@@ -34,11 +34,33 @@ package struct SimulatedDriver: IODriver, ~Copyable {
     /// A socket whose event this wait did not see.
     private var heldBack = SocketID.none
 
+    /// Number among the drivers of the world.
+    private let index: Int
+    /// Somebody else lets time pass, because there are more drivers: a wait returns at once.
+    private let isPolled: Bool
+    private let wake: SimulatedWake
+    /// A wake-up that was not reported yet.
+    private var isWakePending = false
+    /// Of the last wait.
+    private var deadline = Instant.never
+    /// The last turn may have changed what is to be waited for.
+    private var isUnsettled = true
+    /// The worker's thread does not run until then.
+    private var stalledUntil = Instant(nanoseconds: .min)
+    /// Waits in a row that had nothing to do and were not allowed to wait.
+    private var idleTurns = 0
+
     let mutation: Mutation?
     var sends = 0
 
-    package init(network: SimulatedNetwork, connections: Int, mutation: Mutation? = nil) {
+    package init(
+        network: SimulatedNetwork, connections: Int, isPolled: Bool = false, wake: SimulatedWake = SimulatedWake(),
+        mutation: Mutation? = nil
+    ) {
         self.network = network
+        self.wake = wake
+        self.isPolled = isPolled
+        index = network.addDriver()
         self.mutation = mutation
         now = network.now
         slots = Slab(limit: connections)
@@ -48,31 +70,54 @@ package struct SimulatedDriver: IODriver, ~Copyable {
 
     package mutating func wait(until deadline: Instant) {
         let deadline = mutation == .sleepsThroughTimers ? Instant.never : deadline
+        if jobIndex < jobs.count { network.violate("a wait before all events were taken") }
+        self.deadline = deadline
         turn += 1
         checkLastTurn()
         // The worker's own work takes time.
         network.advance(to: network.now.advanced(by: 500 + Int64(network.random.below(20_000))))
-        var isIdle = false
-        while !collectJobs() {
+        var isDue = false
+        while !collectJobs(), !isPolled {
             let next = min(deadline, network.nextEvent, earliestAccept)
             if next == .never {
                 network.isQuiescent = true
                 break
             }
-            isIdle = deadline <= network.now
-            if isIdle { break }
+            isDue = deadline <= network.now
+            if isDue { break }
             network.advance(to: next)
         }
-        if deadline != .never || !jobs.isEmpty { network.isQuiescent = false }
-        network.idleTurns = isIdle && jobs.isEmpty ? network.idleTurns + 1 : 0
-        if network.idleTurns > 2_000 { network.violate("the worker spins: 2000 turns without anything to do") }
-        passTime()
+        if isPolled { isDue = deadline <= network.now }
+        isUnsettled = isDue || !jobs.isEmpty || isWakePending
+        if !isPolled, deadline != .never || !jobs.isEmpty { network.isQuiescent = false }
+        noteIdle(isDue && jobs.isEmpty)
+        if !isPolled || isUnsettled { passTime() }
         now = network.now
         for index in slots.indices {
             guard let id = slots.key(at: index) else { continue }
             slots[id].isReadable = id != heldBack && (hasInput(slots[id]) || slots[id].failure != nil)
         }
     }
+
+    private mutating func noteIdle(_ isIdle: Bool) {
+        idleTurns = isIdle ? idleTurns + 1 : 0
+        if idleTurns > 2_000 { network.violate("the worker spins: 2000 turns without anything to do") }
+    }
+
+    /// Whether a turn has something to do now, or has to say until when it would wait.
+    package mutating func isReady() -> Bool {
+        if network.now < stalledUntil { return false }
+        guard isUnsettled || deadline <= network.now || hasWork() else { return false }
+        if network.random.below(100) == 0, network.happens(.stallOne) {
+            stalledUntil = network.now.advanced(by: Int64(network.random.below(4_000)) * 1_000_000)
+            network.excuse(until: stalledUntil)
+            return false
+        }
+        return true
+    }
+
+    /// When it has to be looked at again if nothing happens before.
+    package var nextTime: Instant { max(stalledUntil, min(deadline, earliestAccept)) }
 
     /// More time may pass than the gateway asked for.
     private mutating func passTime() {
@@ -85,12 +130,15 @@ package struct SimulatedDriver: IODriver, ~Copyable {
             network.extendExcuse()
             _ = collectJobs()
         }
-        if network.random.below(4) == 0, network.happens(.spuriousWake) { network.isWakePending = true }
+        if network.random.below(4) == 0, network.happens(.spuriousWake) { isWakePending = true }
         if network.random.below(40) == 0, network.happens(.wallClockStep) {
             network.wallClockOffset += Int64(network.random.below(7_200)) - 3_600
         }
-        if network.isWakePending { jobs.insert(.wake, at: 0) }
+        if isWakePending { jobs.insert(.wake, at: 0) }
     }
+
+    /// The worker has ended.
+    package mutating func end() { checkLastTurn() }
 
     /// What the gateway left undone in the turn before; and figures for the shadow model.
     private mutating func checkLastTurn() {
@@ -105,21 +153,24 @@ package struct SimulatedDriver: IODriver, ~Copyable {
                 connection.awaitsMore = false
             }
         }
-        network.openSockets = open
-        network.buffersOutstanding = buffers.outstanding
+        network.report(driver: index, openSockets: open, buffers: buffers.outstanding)
         network.buffersOutstandingMax = max(network.buffersOutstandingMax, buffers.outstanding)
     }
 
     private var earliestAccept: Instant {
-        listening.compactMap { $0.isStopped ? nil : $0.pausedUntil }.min() ?? .never
+        var earliest = Instant.never
+        for listening in listening where !listening.isStopped {
+            if let until = listening.pausedUntil, until > network.now { earliest = min(earliest, until) }
+        }
+        return earliest
     }
 
     /// Lists what is ready now. False when there is nothing.
     private mutating func collectJobs() -> Bool {
         jobs.removeAll(keepingCapacity: true)
         jobIndex = 0
-        if network.wake.take() { network.isWakePending = true }
-        if network.isWakePending { jobs.append(.wake) }
+        if wake.take() { isWakePending = true }
+        if isWakePending { jobs.append(.wake) }
         for index in listening.indices where !listening[index].isStopped {
             if let until = listening[index].pausedUntil, until > network.now { continue }
             listening[index].pausedUntil = nil
@@ -141,8 +192,23 @@ package struct SimulatedDriver: IODriver, ~Copyable {
             heldBack = id
             jobs.removeLast()
         }
-        if network.isWakePending, case .wake? = jobs.first { jobs.removeFirst() }
-        return !jobs.isEmpty || network.isWakePending
+        if isWakePending, case .wake? = jobs.first { jobs.removeFirst() }
+        return !jobs.isEmpty || isWakePending
+    }
+
+    /// Whether `collectJobs` would find anything.
+    private mutating func hasWork() -> Bool {
+        if wake.take() { isWakePending = true }
+        if isWakePending { return true }
+        for listening in listening where !listening.isStopped && (listening.pausedUntil ?? now) <= network.now {
+            if network.listeners[listening.descriptor]?.backlog.isEmpty == false { return true }
+        }
+        for index in slots.indices {
+            guard let id = slots.key(at: index) else { continue }
+            let connection = slots[id]
+            if hasProgress(connection) || hasInput(connection) && !connection.isPaused { return true }
+        }
+        return false
     }
 
     private func hasProgress(_ connection: SimulatedConnection) -> Bool {
@@ -172,8 +238,8 @@ package struct SimulatedDriver: IODriver, ~Copyable {
             switch job {
             case .wake:
                 jobIndex += 1
-                guard network.isWakePending else { continue }
-                network.isWakePending = false
+                guard isWakePending else { continue }
+                isWakePending = false
                 network.eventCount += 1
                 return .woken
             case .accept(let index):
@@ -213,6 +279,7 @@ package struct SimulatedDriver: IODriver, ~Copyable {
             return nil
         }
         network.listeners[descriptor]?.backlog.removeFirst()
+        connection.acceptedAt = network.now
         network.note { "accepted connection \(connection.number)" }
         return .accepted(id, listener: listening[index].number, peer: connection.address)
     }

@@ -9,6 +9,8 @@ package final class SimulatedNetwork {
         package let address: SocketAddress
         package var backlog: [SimulatedConnection] = []
         package var isOpen = true
+        /// Drivers that accept on it.
+        var holders = 0
     }
 
     package private(set) var now: Instant
@@ -21,12 +23,12 @@ package final class SimulatedNetwork {
     private var connectionCount = 0
     /// Moved by `wallClockStep` only.
     package var wallClockOffset: Int64 = 1_800_000_000
-    package let wake = SimulatedWake()
-    /// A wake-up that was not reported yet.
-    package var isWakePending = false
-    /// Told by the driver at each wait.
-    package var buffersOutstanding = 0
-    package var openSockets = 0
+    /// What each driver told at its last wait.
+    private var figures: [(openSockets: Int, buffers: Int)] = []
+    /// Connections on their way from one worker to another.
+    private var handedOver: [Int32: SimulatedConnection] = [:]
+    private var handOvers: Int32 = 0
+    package var handOversCount: Int { Int(handOvers) }
     /// Most bytes that one socket of the driver ever had queued.
     package var queuedBytesMax = 0
     package var buffersOutstandingMax = 0
@@ -34,8 +36,6 @@ package final class SimulatedNetwork {
     package var relays = 0
     /// Nothing will ever happen again: no event is on its way and the gateway waits without a deadline.
     package var isQuiescent = false
-    /// Waits in a row that had nothing to do and were not allowed to wait.
-    package var idleTurns = 0
     /// Events that the driver handed out.
     package var eventCount = 0
     /// When a fault that may hit others last happened.
@@ -43,9 +43,16 @@ package final class SimulatedNetwork {
     package private(set) var violations: [String] = []
     /// What happened, when a seed is replayed.
     package var trace: ((String) -> Void)?
+    /// When the gateway is told to end, and when it may cut what is not over by then.
+    package var endsAt = Instant.never
+    package var endedAt = Instant.never
     /// Connections that the gateway opened and did not close.
     package var upstreamOpen = 0
     package var upstreamOpenMax = 0
+
+    /// Connections of all drivers, and those between two of them.
+    package var openSockets: Int { figures.reduce(handedOver.count) { $0 + $1.openSockets } }
+    package var buffersOutstanding: Int { figures.reduce(0) { $0 + $1.buffers } }
 
     package init(seed: UInt64, faults: FaultPlan) {
         random = RandomSource(seed: seed)
@@ -66,7 +73,7 @@ package final class SimulatedNetwork {
     /// A planned fault happens now.
     package func inflicts(_ kind: FaultKind) {
         faults.count(kind)
-        if kind.excusesOthers { lastExcuse = now }
+        if kind.excusesOthers { extendExcuse() }
         note { "fault \(kind)" }
     }
 
@@ -77,12 +84,38 @@ package final class SimulatedNetwork {
     }
 
     /// Says again that a fault is at work: its effect shows only now.
-    package func extendExcuse() { lastExcuse = now }
+    package func extendExcuse() { excuse(until: now) }
+
+    /// A fault is at work until then.
+    func excuse(until time: Instant) { lastExcuse = max(lastExcuse, time) }
 
     package func note(_ text: () -> String) {
         guard let trace else { return }
         trace("\(now.nanoseconds / 1_000) \(text())")
     }
+
+    // MARK: Drivers
+
+    func addDriver() -> Int {
+        figures.append((0, 0))
+        return figures.count - 1
+    }
+
+    func report(driver: Int, openSockets: Int, buffers: Int) { figures[driver] = (openSockets, buffers) }
+
+    /// A connection leaves its driver. The number stands for its descriptor, and is one that no process has.
+    func handOver(_ connection: SimulatedConnection) -> Int32 {
+        handOvers += 1
+        handedOver[Self.descriptorBase + handOvers] = connection
+        return Self.descriptorBase + handOvers
+    }
+
+    func takeOver(_ descriptor: Int32) -> SimulatedConnection? { handedOver.removeValue(forKey: descriptor) }
+
+    /// Nobody takes it over.
+    func discard(_ descriptor: Int32) { takeOver(descriptor)?.closeByGateway(isAbort: false) }
+
+    private static let descriptorBase: Int32 = 1 << 29
 
     // MARK: Time
 
@@ -115,6 +148,7 @@ package final class SimulatedNetwork {
     package func end() {
         schedule.removeAll()
         for descriptor in listeners.keys { listeners[descriptor]?.backlog.removeAll() }
+        handedOver.removeAll()
         services.removeAll()
     }
 
@@ -124,6 +158,14 @@ package final class SimulatedNetwork {
 
     package func openListener(_ descriptor: Int32, address: SocketAddress) {
         listeners[descriptor] = Listener(address: address)
+    }
+
+    func listens(_ descriptor: Int32) { listeners[descriptor]?.holders += 1 }
+
+    /// The last one that stops closes it.
+    func stopsListening(_ descriptor: Int32) {
+        listeners[descriptor]?.holders -= 1
+        if listeners[descriptor]?.holders == 0 { closeListener(descriptor) }
     }
 
     package func closeListener(_ descriptor: Int32) {

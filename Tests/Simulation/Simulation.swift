@@ -1,13 +1,6 @@
+package import Config
 import Containers
 package import Net
-
-/// What is simulated: the worker that ships, or a small loop that shows that the simulation itself works.
-package protocol SimulatedSystem: ~Copyable {
-    /// One wait with all its events and timers.
-    mutating func turn()
-    /// What is still in its tables when nothing should be; empty when all is clean.
-    func leftovers() -> [String]
-}
 
 /// One world from one seed: some clients, a gateway, some origins, until everything is over.
 package struct Simulation {
@@ -26,11 +19,12 @@ package struct Simulation {
         package var queuedBytesMax: Int
         package var upstreamOpenMax: Int
         package var relays: Int
+        package var handOvers: Int
         /// Of everything that happened, in order.
         package var digest: UInt64
     }
 
-    package static let listenerDescriptor: Int32 = 1_000
+    package static let listenerDescriptor: Int32 = 1 << 28
     package static let listenerAddress = SocketAddress.ip(.v4(0x0A00_0001), port: 80)
     /// Where origins listen.
     package static let origins: [SocketAddress] = [
@@ -46,21 +40,21 @@ package struct Simulation {
 
     package var seed: UInt64
     package var faults: FaultPlan
+    package var plan: WorldPlan
+    package var config: GatewayConfig
     /// Queued bytes of one socket, at most: a large and a small receive and what is framed around them.
     package var queuedBytesLimit = 196_608
-    /// Upstream connections, at most.
-    package var upstreamLimit = Int.max
     package var mutation: Mutation?
     package var trace: ((String) -> Void)?
 
     package init(seed: UInt64) {
         self.seed = seed
         faults = FaultPlan(seed: seed)
+        plan = WorldPlan(seed: seed)
+        config = WorldConfig.draw(seed: seed)
     }
 
-    package func run<System: SimulatedSystem & ~Copyable>(
-        _ make: (consuming SimulatedDriver, SimulatedNetwork) throws -> System
-    ) rethrows -> Report {
+    package func run() throws -> Report {
         let network = SimulatedNetwork(seed: seed, faults: faults)
         var digest = Digest()
         if let trace {
@@ -74,15 +68,18 @@ package struct Simulation {
         for address in Self.origins {
             network.add(FakeOrigin(address: address, network: network, shadow: shadow))
         }
+        let gateway = try SimulatedGateway(plan, config, network: network, mutation: mutation)
+        for _ in 0..<4 { gateway.turn() }
+        let baseline = network.buffersOutstanding
         let clients = makeClients(network, shadow)
-        var system = try make(SimulatedDriver(network: network, connections: 1_000, mutation: mutation), network)
         var turns = 0
         var deadline = Instant.never
-        let baseline = firstTurn(&system, network, &turns)
         while turns < Self.turnsLimit, network.violations.isEmpty {
-            system.turn()
+            gateway.turn()
             turns += 1
-            check(network)
+            if network.queuedBytesMax > queuedBytesLimit {
+                network.violate("\(network.queuedBytesMax) bytes queued on one socket")
+            }
             if deadline == .never, clients.allSatisfy(\.isDone) {
                 deadline = network.now.advanced(by: Self.settleTime)
             }
@@ -91,7 +88,7 @@ package struct Simulation {
         if network.violations.isEmpty {
             shadow.finish()
             finish(network, baseline: baseline, hasEnded: turns < Self.turnsLimit)
-            for text in system.leftovers() { network.violate("left over: \(text)") }
+            for text in gateway.leftovers() { network.violate("left over: \(text)") }
         }
         network.end()
         return Report(
@@ -99,23 +96,14 @@ package struct Simulation {
             answered: shadow.answered, answeredLocally: shadow.answeredLocally, cut: shadow.cut, codes: shadow.codes,
             turns: turns, virtualSeconds: Int(network.now.nanoseconds / 1_000_000_000),
             buffersMax: network.buffersOutstandingMax, queuedBytesMax: network.queuedBytesMax,
-            upstreamOpenMax: network.upstreamOpenMax, relays: network.relays, digest: digest.value)
+            upstreamOpenMax: network.upstreamOpenMax, relays: network.relays, handOvers: network.handOversCount,
+            digest: digest.value)
     }
 
     /// Whether the world is over: nothing is open for a while, or the time for that is.
     private func hasSettled(_ network: SimulatedNetwork, deadline: Instant) -> Bool {
         if network.isQuiescent || network.now >= deadline { return true }
         return network.openSockets == 0 && network.now >= deadline.advanced(by: Self.quietTime - Self.settleTime)
-    }
-
-    /// Buffers that the gateway holds before the first client comes.
-    private func firstTurn<System: SimulatedSystem & ~Copyable>(
-        _ system: inout System, _ network: SimulatedNetwork, _ turns: inout Int
-    ) -> Int {
-        system.turn()
-        system.turn()
-        turns += 2
-        return network.buffersOutstanding
     }
 
     private func makeClients(_ network: SimulatedNetwork, _ shadow: ShadowModel) -> [FakeClient] {
@@ -134,15 +122,6 @@ package struct Simulation {
             let start = isBurst ? burstAt : 10_000_000 + Int64(network.random.below(2_000)) * 1_000_000
             network.after(start) { client.start() }
             return client
-        }
-    }
-
-    private func check(_ network: SimulatedNetwork) {
-        if network.queuedBytesMax > queuedBytesLimit {
-            network.violate("\(network.queuedBytesMax) bytes queued on one socket")
-        }
-        if network.upstreamOpenMax > upstreamLimit {
-            network.violate("\(network.upstreamOpenMax) connections to origins")
         }
     }
 

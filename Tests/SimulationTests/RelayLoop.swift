@@ -5,7 +5,7 @@ import Simulation
 
 /// The smallest system that uses every call of the driver: joins each accepted connection with one to an origin and
 /// carries bytes both ways with back-pressure, half-closes included. It exists to test the simulation itself.
-struct RelayLoop<Driver: IODriver & ~Copyable>: SimulatedSystem, ~Copyable {
+struct RelayLoop<Driver: IODriver & ~Copyable>: ~Copyable {
     /// What the loop can be made to do wrong, to show that somebody would notice.
     enum Mistake: CaseIterable { case losesByte, forgetsBuffer, forgetsSocket, ignoresBackPressure, swapsPeers, spins }
 

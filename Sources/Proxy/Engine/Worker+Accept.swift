@@ -17,13 +17,21 @@ extension Worker where Driver: ~Copyable {
         }
         let better = context.loads.better(than: context.index)
         if better != context.index, let descriptor = driver.release(socket) {
-            // Counted at once: more connections may be accepted before the other worker hears of this one.
-            context.loads.raise(better)
-            context.inboxes[better].post(.connection(descriptor: descriptor, socket: source))
+            handOver(descriptor, source, to: better)
             return
         }
         context.loads.raise(context.index)
         if !admit(socket, listener: state, port: source.port, peer: peer) { context.loads.lower(context.index) }
+    }
+
+    private mutating func handOver(_ descriptor: Int32, _ source: ListeningSocket, to worker: Int) {
+        // Counted at once: more connections may be accepted before the other worker hears of this one.
+        context.loads.raise(worker)
+        if context.inboxes[worker].post(.connection(descriptor: descriptor, socket: source)) { return }
+        // It has ended, which happens while the gateway drains, and is counted high from now on: nobody asks it again.
+        context.loads.close(worker)
+        context.loads.raise(context.index)
+        adoptConnection(descriptor, source)
     }
 
     /// Begins the session of a connection that stays on this worker and was counted for it. False: it was closed.

@@ -7,10 +7,14 @@ package struct WorkerAccounts: Sendable, Equatable {
     package var exchanges = 0
     /// What exchanges keep apart: state of chunked content, middleware and tunnels.
     package var exchangeParts = 0
+    /// Of clients of our own.
+    package var calls = 0
     /// Deadlines that are set.
     package var timers = 0
     /// Snapshots that are in force or still used.
     package var snapshots = 0
+    /// Pools of upstreams, also of those that no configuration names any more.
+    package var pools = 0
 
     package init() {}
 }
@@ -22,8 +26,10 @@ extension Worker where Driver: ~Copyable {
         accounts.upstreams = sessions.count
         accounts.exchanges = exchanges.count
         accounts.exchangeParts = chunks.count + chainSlots.count + tunnels.count
-        accounts.timers = timers.count
+        accounts.calls = calls.count
+        accounts.timers = timers.count + callTimers.count
         accounts.snapshots = snapshots.count
+        accounts.pools = pools.count
         return accounts
     }
 }

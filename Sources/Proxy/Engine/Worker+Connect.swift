@@ -253,8 +253,8 @@ extension Worker where Driver: ~Copyable {
     /// Asks another worker that holds idle sessions for the permit of one. This worker is noted as waiting already: one that comes to
     /// hold an idle session later sees that.
     mutating func askIdleHolder(_ state: UpstreamState) {
-        if let holder = state.takeIdleHolder(except: context.index) {
-            context.inboxes[holder].post(.giveUpIdle(upstream: state.name))
+        while let holder = state.takeIdleHolder(except: context.index) {
+            if context.inboxes[holder].post(.giveUpIdle(upstream: state.name)) { return }
         }
     }
 
@@ -333,10 +333,11 @@ extension Worker where Driver: ~Copyable {
         if let served { wakeWaiter(served) }
     }
 
-    /// Tells a worker that waits for a permit of this upstream that one is free.
+    /// Tells a worker that waits for a permit of this upstream that one is free. The note of one that has ended may still stand.
     mutating func wakeWaiter(_ state: UpstreamState) {
-        guard let worker = state.takeWaiter() else { return }
-        context.inboxes[worker].post(.permitFreed(upstream: state.name))
+        while let worker = state.takeWaiter() {
+            if context.inboxes[worker].post(.permitFreed(upstream: state.name)) { return }
+        }
     }
 }
 

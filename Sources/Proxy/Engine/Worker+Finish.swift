@@ -56,7 +56,7 @@ extension Worker where Driver: ~Copyable {
         retire(exchange)
         guard downstreams.contains(downstream) else { return }
         downstreams[downstream].exchange = .none
-        if downstreams[downstream].closes || !isComplete || !phase.isRunning {
+        if downstreams[downstream].closes || !isComplete {
             linger(downstream, isSlow: isSlow)
             return
         }

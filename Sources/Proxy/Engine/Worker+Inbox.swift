@@ -57,7 +57,8 @@ extension Worker where Driver: ~Copyable {
         }
     }
 
-    private mutating func adoptConnection(_ descriptor: Int32, _ source: ListeningSocket) {
+    /// Begins the session of a connection that was counted for this worker already.
+    mutating func adoptConnection(_ descriptor: Int32, _ source: ListeningSocket) {
         guard let socket = driver.adopt(descriptor) else {
             context.loads.lower(context.index)
             return
@@ -91,6 +92,9 @@ extension Worker where Driver: ~Copyable {
         }
         for index in downstreams.indices {
             guard let key = downstreams.key(at: index) else { continue }
+            // An answer whose head is out said already whether it is the last.
+            let exchange = downstreams[key].exchange
+            if exchanges.contains(exchange), exchanges[exchange].isResponseStarted { continue }
             downstreams[key].closes = true
         }
         closePools()
@@ -111,7 +115,9 @@ extension Worker where Driver: ~Copyable {
         nextHousekeeping = min(until, driver.now.advanced(by: Self.drainStep))
         endAccepting()
         if driver.now >= drainIdleAt { closeIdle() }
-        if driver.now >= until || (downstreams.count == 0 && listening.isEmpty) { stop() }
+        let isDone = downstreams.count == 0 && listening.isEmpty
+        // A connection may be on its way here from a worker that has not heard of the end.
+        if driver.now >= until || isDone && context.inbox.closeIfEmpty() { stop() }
     }
 
     /// Stops listening once the backlog is empty: nothing was accepted since the last step.
@@ -127,12 +133,12 @@ extension Worker where Driver: ~Copyable {
         drainClosing = nil
     }
 
-    /// Closes connections between two requests; those that have not had their first one yet get a moment more.
+    /// Closes connections between two requests; those that are new, or have just got an answer that did not say it was the last,
+    /// get a moment more.
     private mutating func closeIdle() {
         for index in downstreams.indices {
             guard let key = downstreams.key(at: index), downstreams[key].phase == .waiting else { continue }
-            let isNew = downstreams[key].requests == 0 && driver.now.since(downstreams[key].since) < Self.drainGrace
-            if !isNew { closeDownstream(key) }
+            if driver.now.since(downstreams[key].since) >= Self.drainGrace { closeDownstream(key) }
         }
     }
 

@@ -55,6 +55,8 @@ package final class WorkerLoads: Sendable {
 
     func raise(_ worker: Int) { counts[worker].open.wrappingAdd(1, ordering: .relaxed) }
     func lower(_ worker: Int) { counts[worker].open.wrappingSubtract(1, ordering: .relaxed) }
+    /// The worker has ended.
+    func close(_ worker: Int) { counts[worker].open.store(.max / 2, ordering: .relaxed) }
     package func load(_ worker: Int) -> Int { counts[worker].open.load(ordering: .relaxed) }
 
     /// The worker that should have a connection which `worker` accepted: itself, unless it is clearly ahead of the least
