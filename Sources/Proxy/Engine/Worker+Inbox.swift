@@ -1,6 +1,7 @@
 import Telemetry
 import Containers
 import EventLoop
+import HTTP
 import Middleware
 import Upstream
 import WebSocket
@@ -142,11 +143,18 @@ extension Worker where Driver: ~Copyable {
         }
     }
 
+    /// Whether a client would take a plain end of the connection for the end of its answer (RFC 9112 section 8).
+    private mutating func endsWithConnection(_ key: SlabKey) -> Bool {
+        let exchange = downstreams[key].exchange
+        return exchanges.contains(exchange) && exchanges[exchange].isReceiving
+            && exchanges[exchange].downstreamFraming == .untilClose
+    }
+
     mutating func stop() {
         stopCalls()
         for index in downstreams.indices {
             guard let key = downstreams.key(at: index) else { continue }
-            closeDownstream(key)
+            closeDownstream(key, abort: endsWithConnection(key))
         }
         for index in sessions.indices {
             guard let key = sessions.key(at: index) else { continue }
