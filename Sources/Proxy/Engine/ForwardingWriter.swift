@@ -17,6 +17,10 @@ struct ForwardingWriter {
     private var hasHost = false
     private var hasPort = false
     private var isSecure = false
+    /// Of an OPTIONS request.
+    private(set) var maxForwards = MaxForwards.unlimited
+    /// The request has credentials that its upstream connection keeps.
+    private(set) var bindsConnection = false
 
     init(isTrusted: Bool) {
         self.isTrusted = isTrusted
@@ -49,6 +53,18 @@ struct ForwardingWriter {
                 if isTrusted { hasHost = true } else { request.head.fields[index].isRemoved = true }
             case .xForwardedPort:
                 if isTrusted { hasPort = true } else { request.head.fields[index].isRemoved = true }
+            case .maxForwards:
+                // Only OPTIONS and TRACE count hops, and TRACE is not served.
+                if request.head.method == .options {
+                    let value = request.head.fields[index].value
+                    maxForwards = maxForwards.noting(request.bytes.span.extracting(value.range))
+                    request.head.fields[index].isRemoved = true
+                }
+            case .authorization:
+                let value = request.head.fields[index].value
+                if ConnectionBoundCredentials.isMember(request.bytes.span.extracting(value.range)) {
+                    bindsConnection = true
+                }
             case .via:
                 passes &+= ByteSearch.countPseudonym(
                     in: request.bytes.span.extracting(request.head.fields[index].value.range))
@@ -75,7 +91,9 @@ struct ForwardingWriter {
             if origin.client.isUnspecified {
                 writeUnnamed(&lines, head, bytes.span, client: client)
             } else {
-                lines.append("Via: 1.1 martlet\r\nX-Forwarded-For: ")
+                // RFC 9110 section 7.6.3: the version in which the request came.
+                lines.append(head.minorVersion == 0 ? "Via: 1.0 martlet" : "Via: 1.1 martlet")
+                lines.append("\r\nX-Forwarded-For: ")
                 if isTrusted { appendChain(&lines, head, bytes.span) }
                 lines.append(origin.text.bytes.span.extracting(0..<origin.text.count))
                 lines.append("\r\nX-Real-IP: ")
@@ -95,6 +113,10 @@ struct ForwardingWriter {
                 lines.append("\r\nX-Forwarded-Port: ")
                 lines.append(decimal: Int(origin.localPort))
             }
+            if case .hops(let hops) = maxForwards {
+                lines.append("\r\nMax-Forwards: ")
+                lines.append(decimal: hops &- 1)
+            }
             lines.append("\r\nX-Request-Id: ")
             lines.append(id)
             lines.append("\r\n")
@@ -107,7 +129,7 @@ struct ForwardingWriter {
     private func writeUnnamed(
         _ lines: inout Buffer, _ head: borrowing RequestHead, _ bytes: Span<UInt8>, client: IPAddress
     ) {
-        lines.append("Via: 1.1 martlet")
+        lines.append(head.minorVersion == 0 ? "Via: 1.0 martlet" : "Via: 1.1 martlet")
         let start = lines.count
         lines.append("\r\nX-Forwarded-For: ")
         let empty = lines.count

@@ -14,6 +14,12 @@ enum RequestSteps {
         return CanonicalHost.append(bytes.span.extracting(head.authority.range), to: &host)
     }
 
+    /// Whether bytes that are no valid request begin as one for HEAD.
+    static func isHead(_ bytes: borrowing Buffer) -> Bool {
+        let start: InlineArray<5, UInt8> = [0x48, 0x45, 0x41, 0x44, 0x20]
+        return bytes.count >= start.count && ByteClass.equals(bytes.span.extracting(0..<start.count), start.span)
+    }
+
     /// The path that routes, in its one form. False: it is refused.
     static func fillPath(
         _ path: inout Buffer, _ head: borrowing RequestHead, _ bytes: borrowing Buffer, rules: CanonicalPath.Rules
@@ -125,7 +131,7 @@ enum RequestSteps {
         (try? RequestEncoder.append(
             to: &out, bytes: bytes, head: head, path: path.span, host: host, additions: additions.span,
             framing: head.framing, upgrade: head.isWebSocketHandshake, sendExpect: head.expectsContinue,
-            checksAdditions: false)) ?? false
+            acceptsTrailers: head.acceptsTrailers, checksAdditions: false)) ?? false
     }
 
     /// Whether a rewritten path is in its one form already, so that it cannot mean something else to the upstream.

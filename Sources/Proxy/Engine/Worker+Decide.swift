@@ -2,6 +2,7 @@ import Config
 import Containers
 import EventLoop
 import HTTP
+import HTTP1
 import Middleware
 import Net
 import Routing
@@ -33,6 +34,7 @@ extension Worker where Driver: ~Copyable {
             reply(exchange, .loopDetected)
             return
         }
+        guard mayForward(exchange, key) else { return }
         if snapshots[current].hasIdentityFields { snapshots[current].identityFields.remove(from: &request) }
         route(exchange, key)
     }
@@ -41,6 +43,26 @@ extension Worker where Driver: ~Copyable {
     private mutating func scanForwarding(_ key: SlabKey) -> Bool {
         forwarding = ForwardingWriter(isTrusted: downstreams[key].isTrusted)
         return forwarding.scan(&request) < ForwardingWriter.loopLimit
+    }
+
+    /// Max-Forwards (RFC 9110 section 7.6.2). False: the request was answered here.
+    private mutating func mayForward(_ exchange: SlabKey, _ key: SlabKey) -> Bool {
+        switch forwarding.maxForwards {
+        case .unlimited:
+            return true
+        case .hops(0):
+            // Its final recipient says what it serves, as for `OPTIONS *`: whose route this would be is not for hops to see.
+            var answer = LocalReply(status: 200)
+            answer.headers.append((name: "Allow", value: Method.supported))
+            sendReply(exchange, answer)
+            return false
+        case .hops:
+            return true
+        case .invalid:
+            downstreams[key].closes = true
+            reply(exchange, .badRequest)
+            return false
+        }
     }
 
     /// Client, request id and time: what every answer and log line needs.

@@ -124,6 +124,8 @@ extension Worker where Driver: ~Copyable {
         bytes.append(buffer, 0..<count)
         driver.buffers.give(buffer)
         exchanges[exchange].headBytes = count
+        // RFC 9110 section 9.3.2: content behind the answer to HEAD would be taken for the next answer.
+        if RequestSteps.isHead(bytes) { exchanges[exchange].method = .head }
         request.reset()
         swap(&request.bytes, &bytes)
         fillIdentity(exchange, key)

@@ -156,7 +156,8 @@ extension Worker where Driver: ~Copyable {
         resumeSession(key)
         sessions[key].exchange = .none
         timers.remove(Owner.upstreamTimer(key))
-        guard exchanges[exchange].keepsSession, exchanges[exchange].isRequestComplete,
+        guard exchanges[exchange].keepsSession, !exchanges[exchange].bindsConnection,
+            exchanges[exchange].isRequestComplete,
             driver.queuedBytes(sessions[key].socket) == 0
         else {
             closeSession(key)

@@ -77,6 +77,8 @@ struct Exchange: ~Copyable {
     var isResponseStarted = false
     /// The upstream connection may go back to the pool after this response.
     var keepsSession = true
+    /// It never may: the request's credentials would be those of the next one on it.
+    var bindsConnection = false
     var isStream = false
     var status = 0
     var upstreamStatus = 0
