@@ -106,6 +106,16 @@ int cl_accept(int fd, struct cl_address *peer) {
     return accepted;
 }
 
+// EADDRNOTAVAIL says that there is no address to connect from, or that all ports of it are in use. A datagram socket needs no
+// port of its own towards that destination, so only the first stops it too.
+static int has_source_address(const union any_address *address, socklen_t size) {
+    int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return 0;
+    int found = connect(fd, &address->any, size) == 0 || errno == EAGAIN;
+    close(fd);
+    return found;
+}
+
 int cl_connect(const struct cl_address *address, int *pending) {
     union any_address kernel;
     socklen_t size = to_kernel(address, &kernel);
@@ -121,6 +131,7 @@ int cl_connect(const struct cl_address *address, int *pending) {
         } else {
             int failure = errno;
             close(fd);
+            if (failure == EADDRNOTAVAIL && !has_source_address(&kernel, size)) failure = ENETUNREACH;
             return -failure;
         }
     }

@@ -160,9 +160,10 @@ extension IOFailure {
         case .connectionRefused, .noEntry: self = .refused
         case .connectionReset, .brokenPipe, .connectionAborted: self = .reset
         case .timedOut: self = .timedOut
-        case .hostUnreachable, .networkUnreachable, .addressNotAvailable: self = .unreachable
+        case .hostUnreachable, .networkUnreachable: self = .unreachable
         case .noPermission: self = .noPermission
-        case .tooManyFiles, .tooManyFilesInSystem, .noMemory, .noBuffers: self = .exhausted
+        // `addressNotAvailable`: no port is free to connect from (Socket.connect).
+        case .tooManyFiles, .tooManyFilesInSystem, .noMemory, .noBuffers, .addressNotAvailable: self = .exhausted
         default: self = .other(error.number)
         }
     }

@@ -59,6 +59,13 @@ import Testing
         _ = second.number
     }
 
+    @Test(
+        "what this machine has run out of is no failure of the other side",
+        arguments: [Errno.tooManyFiles, .tooManyFilesInSystem, .noMemory, .noBuffers, .addressNotAvailable])
+    func exhausted(error: Errno) {
+        #expect(IOFailure(error) == .exhausted)
+    }
+
     private func connect(_ address: SocketAddress) throws -> FileDescriptor {
         var isPending = false
         return try Socket.connect(to: address, isPending: &isPending)

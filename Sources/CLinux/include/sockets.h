@@ -21,7 +21,7 @@ uint32_t cl_epoll_edge(void);
 uint32_t cl_epoll_exclusive(void);
 
 int cl_accept(int fd, struct cl_address *peer);
-// A non-blocking socket that connects; *pending is 1 while it is on its way.
+// A non-blocking socket that connects; *pending is 1 while it is on its way. -EADDRNOTAVAIL: no port is free to connect from.
 int cl_connect(const struct cl_address *address, int *pending);
 // A listening socket. `backlog` is cut by the kernel to somaxconn.
 int cl_listen(const struct cl_address *address, int backlog);
