@@ -6,12 +6,13 @@ MARTLET := .build/release/martlet
 SEEDS ?= 2000
 ROUNDS ?= 10
 
-.PHONY: help run build test bench bench-quick lint format docs sim clean packages bench-packages venv
+.PHONY: help run build test faults bench bench-quick lint format docs sim clean packages bench-packages venv
 
 help:
 	@echo "make run          build, then the gateway in front of the embedded demo upstream"
 	@echo "make build        the release binary: $(MARTLET)"
 	@echo "make test         Swift tests and end-to-end tests; the last line counts both"
+	@echo "make faults       the end-to-end tests that take long or need namespaces (as root, about 4 minutes)"
 	@echo "make bench        CPU per request against nginx and HAProxy (ROUNDS=$(ROUNDS), about 10 minutes)"
 	@echo "make bench-quick  instructions and allocations per request only"
 	@echo "make sim          the simulation with SEEDS=$(SEEDS)"
@@ -37,6 +38,9 @@ venv: packages
 
 test: build venv
 	@.ci/test $(MARTLET) $(VENV)
+
+faults: build venv
+	MARTLET=$(MARTLET) $(VENV)/bin/python -m pytest Tests/EndToEnd -m faults -q -s -p no:cacheprovider
 
 bench: build bench-packages
 	@python3 Tests/Benchmarks/bench.py full --martlet $(MARTLET) --rounds $(ROUNDS)
