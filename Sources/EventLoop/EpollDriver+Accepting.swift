@@ -93,6 +93,7 @@ extension EpollDriver {
 
     @usableFromInline
     package mutating func release(_ socket: SocketID) -> Int32? {
+        if slots.contains(socket) { settle(socket) }
         guard let slot = slots.remove(socket) else { return nil }
         epoll.remove(slot.descriptor.number)
         return slot.releaseDescriptor()

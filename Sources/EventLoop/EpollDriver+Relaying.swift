@@ -14,6 +14,7 @@ extension EpollDriver {
         guard count > 0, source != destination, slots.contains(source), slots.contains(destination),
             !slots[source].flags.contains(.holdsPartial)
         else { return false }
+        settle(destination)
         slots[source].flags.insert(.relaying)
         // What comes behind the relay begins with a head again. (Forgotten, each answer but a connection's first copied 128 KiB.)
         slots[source].flags.remove(.receivesBulk)

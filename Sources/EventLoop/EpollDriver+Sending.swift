@@ -12,7 +12,13 @@ extension EpollDriver {
             sendLater(socket, buffer, more: more)
             return
         }
-        switch Socket.send(unsafe slot.pointee.descriptor.number, buffer) {
+        transmit(socket, unsafe slot.pointee.descriptor.number, buffer)
+    }
+
+    /// Nothing stands before the buffer: the kernel gets it.
+    @inline(__always)
+    mutating func transmit(_ socket: SocketID, _ number: Int32, _ buffer: consuming Buffer) {
+        switch Socket.send(number, buffer) {
         case .bytes(let count) where count == buffer.count:
             buffers.give(buffer)
         case .bytes(let count):
@@ -48,6 +54,7 @@ extension EpollDriver {
     /// Any send but one that may go to the kernel at once.
     @inline(never)
     private mutating func sendLater(_ id: SocketID, _ buffer: consuming Buffer, more: Bool) {
+        if slots.contains(id) { settle(id) }
         guard slots.contains(id), !slots[id].flags.contains(.broken), !buffer.isEmpty else {
             buffers.give(buffer)
             return
@@ -157,7 +164,9 @@ extension EpollDriver {
 
     @usableFromInline
     package mutating func shutdownWrite(_ socket: SocketID) {
-        guard slots.contains(socket), !slots[socket].flags.contains(.broken) else { return }
+        guard slots.contains(socket) else { return }
+        settle(socket)
+        guard !slots[socket].flags.contains(.broken) else { return }
         if slots[socket].queuedBytes > 0 {
             slots[socket].flags.insert(.endsAfterOutput)
         } else {
@@ -180,6 +189,7 @@ extension EpollDriver {
     }
 
     private mutating func dropAll(_ id: SocketID) {
+        settle(id)
         dropOutputs(id)
         if let partial = slots[id].partial.take() { buffers.give(partial) }
     }

@@ -39,6 +39,8 @@ package struct EpollDriver: IODriver, ~Copyable {
     @usableFromInline var slots: Slab<SocketSlot>
     var outputs: Slab<OutputNode>
     var pipes: RelayPipes
+    /// Buffers that go to the kernel when the turn's events are handled, one a connection.
+    @usableFromInline var batch = FixedArray<BatchedSend>(capacity: EpollDriver.batchCapacity)
     var listeners: [Listener] = []
     /// Listeners that are not registered for a while.
     var pausedListeners = 0
@@ -82,6 +84,7 @@ package struct EpollDriver: IODriver, ~Copyable {
 
     @usableFromInline
     package mutating func wait(until deadline: Instant) {
+        sendBatch()
         epoll.wait(nanoseconds: timeout(deadline))
         now = Clock.monotonic
         wallClock.keepUp(with: now)

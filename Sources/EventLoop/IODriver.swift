@@ -38,6 +38,9 @@ package protocol IODriver: ~Copyable {
     /// Queues a buffer and sends what the kernel takes. With `more`, sending waits for the next buffer of this
     /// socket, which comes in the same turn.
     mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool)
+    /// As `send`, but the driver may wait with it until the events of this turn are handled, so that `queuedBytes` tells only after
+    /// that what the kernel did not take. For messages whose sender has nothing to decide by that.
+    mutating func sendInTurn(_ socket: SocketID, _ buffer: consuming Buffer)
     /// As `send`, of a copy: for bytes that may have to be sent once more. What the kernel takes at once is not copied.
     mutating func send(_ socket: SocketID, copyOf buffer: borrowing Buffer)
     /// Sends what `more` held back.

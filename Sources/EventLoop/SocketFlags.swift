@@ -28,6 +28,8 @@ struct SocketFlags: OptionSet, Sendable {
     @inlinable static var relaying: SocketFlags { SocketFlags(rawValue: 2_048) }
     /// The kernel cannot splice this socket.
     @inlinable static var relayCopies: SocketFlags { SocketFlags(rawValue: 4_096) }
+    /// A buffer of it waits in the driver's batch.
+    @inlinable static var batched: SocketFlags { SocketFlags(rawValue: 8_192) }
 
     /// Whether one of `others` is set.
     @inlinable

@@ -83,7 +83,7 @@ struct SocketSlot: ~Copyable {
     /// Nothing stands in the way of a send, and nothing before it.
     @inline(__always)
     var maySend: Bool {
-        queuedBytes == 0 && !flags.hasAny([.broken, .connecting])
+        queuedBytes == 0 && !flags.hasAny([.broken, .connecting, .batched])
     }
 
     /// A receive that did not fill its buffer: the socket is drained.

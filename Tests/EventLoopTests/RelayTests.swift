@@ -13,7 +13,7 @@ import Testing
 
     @Test(arguments: [64, 1, 0], [false, true])
     func `a relay moves exactly its count and what stands behind comes as data`(pipes: Int, isUnix: Bool) throws {
-        let scene = try RelayScene(pipes: pipes, isUnix: isUnix)
+        let scene = try DriverScene(pipes: pipes, isUnix: isUnix)
         let (source, destination) = (try scene.connect(), try scene.connect())
         let content = Self.pattern(3_000_000)
         let all = content + Array("behind".utf8)
@@ -31,7 +31,7 @@ import Testing
 
     @Test(arguments: [64, 0])
     func `a source is quiet as soon as its relay is through`(pipes: Int) throws {
-        let scene = try RelayScene(pipes: pipes)
+        let scene = try DriverScene(pipes: pipes)
         let (source, destination) = (try scene.connect(), try scene.connect())
         #expect(scene.relay(source, destination, 1_000))
         source.write(Self.pattern(1_000))
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func `what comes behind a relay is received like what comes first`() throws {
-        let scene = try RelayScene(pipes: 64)
+        let scene = try DriverScene(pipes: 64)
         let (source, destination) = (try scene.connect(), try scene.connect())
         let content = Self.pattern(100_000)
         // A full receive: the driver expects more of the kind.
@@ -59,7 +59,7 @@ import Testing
 
     @Test(arguments: [64, 1, 0])
     func `what a destination does not take is queued, sent first and drained`(pipes: Int) throws {
-        let scene = try RelayScene(pipes: pipes)
+        let scene = try DriverScene(pipes: pipes)
         let (source, destination) = (try scene.connect(), try scene.connect())
         let content = Self.pattern(10_000_000)
         #expect(scene.relay(source, destination, content.count))
@@ -88,7 +88,7 @@ import Testing
 
     @Test(arguments: [64, 0])
     func `a source that ends too early is told after what it sent`(pipes: Int) throws {
-        let scene = try RelayScene(pipes: pipes)
+        let scene = try DriverScene(pipes: pipes)
         let (source, destination) = (try scene.connect(), try scene.connect())
         let content = Self.pattern(100_000)
         #expect(scene.relay(source, destination, 200_000))
@@ -103,7 +103,7 @@ import Testing
 
     @Test(arguments: [64, 0])
     func `a source that is reset fails`(pipes: Int) throws {
-        let scene = try RelayScene(pipes: pipes)
+        let scene = try DriverScene(pipes: pipes)
         let (source, destination) = (try scene.connect(), try scene.connect())
         #expect(scene.relay(source, destination, 200_000))
         source.write(Self.pattern(1_000))
@@ -114,7 +114,7 @@ import Testing
 
     @Test(arguments: [64, 0])
     func `a destination that is reset fails, and once it is closed the source's bytes are data`(pipes: Int) throws {
-        let scene = try RelayScene(pipes: pipes)
+        let scene = try DriverScene(pipes: pipes)
         let (source, destination) = (try scene.connect(), try scene.connect())
         let content = Self.pattern(10_000_000)
         #expect(scene.relay(source, destination, content.count))
@@ -139,7 +139,7 @@ import Testing
 
     @Test(arguments: [64, 1, 0])
     func `relays at the same time keep to their own bytes, whether there are enough pipes or not`(pipes: Int) throws {
-        let scene = try RelayScene(pipes: pipes)
+        let scene = try DriverScene(pipes: pipes)
         let (firstSource, first) = (try scene.connect(), try scene.connect())
         let (secondSource, second) = (try scene.connect(), try scene.connect())
         let content = Self.pattern(10_000_000)
@@ -165,7 +165,7 @@ import Testing
 
     @Test(arguments: [64, 0], [true, false])
     func `what stands behind a relay is told with its last byte`(pipes: Int, isEnd: Bool) throws {
-        let scene = try RelayScene(pipes: pipes)
+        let scene = try DriverScene(pipes: pipes)
         let (source, destination) = (try scene.connect(), try scene.connect())
         source.write(Self.pattern(isEnd ? 1_000 : 1_001))
         if isEnd { source.end() }
@@ -176,7 +176,7 @@ import Testing
     }
 
     @Test func `a fast relay lets others have their turn`() throws {
-        let scene = try RelayScene(pipes: 64)
+        let scene = try DriverScene(pipes: 64)
         let (source, destination, other) = (try scene.connect(), try scene.connect(), try scene.connect())
         let content = Self.pattern(4_000_000)
         // As much as the kernel keeps waits before the driver looks.
@@ -192,7 +192,7 @@ import Testing
     }
 
     @Test func `a relay to nowhere, to itself or of nothing is refused`() throws {
-        let scene = try RelayScene(pipes: 64)
+        let scene = try DriverScene(pipes: 64)
         let (source, destination) = (try scene.connect(), try scene.connect())
         #expect(!scene.relay(source, source, 1))
         #expect(!scene.relay(source, destination, 0))

@@ -49,6 +49,10 @@ extension SimulatedDriver {
         if !more, !connection.isBlocked { connection.flush() }
     }
 
+    package mutating func sendInTurn(_ socket: SocketID, _ buffer: consuming Buffer) {
+        send(socket, buffer, more: false)
+    }
+
     package mutating func send(_ socket: SocketID, copyOf buffer: borrowing Buffer) {
         var copy = buffers.take(atLeast: max(1, buffer.count))
         copy.append(buffer)

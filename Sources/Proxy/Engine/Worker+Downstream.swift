@@ -20,7 +20,8 @@ extension Worker where Driver: ~Copyable {
         case .exchange:
             receiveDuringExchange(key, buffer)
         case .tunnel:
-            relayFromClient(key, buffer)
+            // Its bytes come to the tunnel.
+            driver.buffers.give(buffer)
         case .proxyHeader:
             receiveProxyHeader(key, buffer)
         case .lingering:

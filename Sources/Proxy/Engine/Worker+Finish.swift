@@ -105,13 +105,13 @@ extension Worker where Driver: ~Copyable {
 
     /// Writes the log line and frees what the exchange held.
     mutating func retire(_ exchange: SlabKey) {
+        if exchanges[exchange].tunnel != .none { leaveTunnel(exchange) }
         logExchange(exchange)
         if let bytes = exchanges[exchange].requestBytes.take() { driver.buffers.give(bytes) }
         if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }
         chunks.discard(exchanges[exchange].requestChunks)
         chunks.discard(exchanges[exchange].responseChunks)
         chainSlots.discard(exchanges[exchange].slots)
-        tunnels.discard(exchanges[exchange].tunnel)
         let use = exchanges[exchange].snapshot
         exchanges.discard(exchange)
         releaseSnapshot(use)

@@ -37,9 +37,7 @@ extension Worker where Driver: ~Copyable {
             receiveResponseHead(exchange, key, buffer)
         case .receiving:
             receiveContent(exchange, key, buffer)
-        case .tunnel:
-            relayFromUpstream(exchange, key, buffer)
-        case .deciding, .suspended, .queued, .connecting, .replying:
+        case .tunnel, .deciding, .suspended, .queued, .connecting, .replying:
             driver.buffers.give(buffer)
             closeSession(key)
         }

@@ -36,21 +36,49 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].phase = .tunnel
         exchanges[exchange].keepsSession = false
         exchanges[exchange].totalDeadline = .never
-        let tunnel = Tunnel(
-            messageLimit: route.webSocketMessageLimit, idleTimeout: route.webSocketIdleTimeout,
-            pingInterval: route.webSocketPingInterval, now: driver.now)
-        // There is one for every exchange that can be.
-        exchanges[exchange].tunnel = tunnels.insert(tunnel) ?? .none
+        enterTunnel(exchange, downstream, key, route)
         downstreams[downstream].phase = .tunnel
         timers.remove(Owner.upstreamTimer(key))
         forgetSnapshot(exchange)
         if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }
         if case .draining(let until) = phase { drainTunnel(exchange, within: until.since(driver.now)) }
         armTunnelTimer(exchange, downstream)
-        if buffer.isEmpty { driver.buffers.give(buffer) } else { relayFromUpstream(exchange, key, buffer) }
+        let tunnel = exchanges[exchange].tunnel
+        if buffer.isEmpty {
+            driver.buffers.give(buffer)
+        } else {
+            relayFromUpstream(tunnel, sessions[key].socket, buffer)
+        }
         guard exchanges.contains(exchange), downstreams.contains(downstream) else { return }
         resumeDownstream(downstream)
-        if let pending = downstreams[downstream].pending.take() { relayFromClient(downstream, pending) }
+        if let pending = downstreams[downstream].pending.take() {
+            relayFromClient(tunnel, downstreams[downstream].socket, pending)
+        }
+    }
+
+    /// What the two connections receive from here on is the tunnel's.
+    private mutating func enterTunnel(
+        _ exchange: SlabKey, _ downstream: SlabKey, _ session: SlabKey, _ route: RouteState
+    ) {
+        let client = Tunnel.Side(socket: downstreams[downstream].socket, session: downstream)
+        let upstream = Tunnel.Side(socket: sessions[session].socket, session: session)
+        let tunnel = Tunnel(
+            exchange: exchange, client: client, upstream: upstream, messageLimit: route.webSocketMessageLimit,
+            idleTimeout: route.webSocketIdleTimeout, pingInterval: route.webSocketPingInterval, now: driver.now)
+        // There is a place for every exchange that can be.
+        guard let key = tunnels.insert(tunnel) else { return }
+        exchanges[exchange].tunnel = key
+        driver.setOwner(client.socket, Owner.tunnelClient(key))
+        driver.setOwner(upstream.socket, Owner.tunnelUpstream(key))
+    }
+
+    /// The tunnel of an exchange, if there is one, is over: the exchange gets its sums, and what is left of the two connections is on
+    /// its own again.
+    mutating func leaveTunnel(_ exchange: SlabKey) {
+        guard let tunnel = tunnels.remove(exchanges[exchange].tunnel) else { return }
+        exchanges[exchange].noteTunnel(fromClient: tunnel.client.received, fromUpstream: tunnel.upstream.received)
+        driver.setOwner(tunnel.client.socket, Owner.downstream(tunnel.client.session))
+        driver.setOwner(tunnel.upstream.socket, Owner.upstream(tunnel.upstream.session))
     }
 
     private mutating func acceptsHandshake(_ exchange: SlabKey, _ buffer: borrowing Buffer) -> Bool {
@@ -94,62 +122,68 @@ extension Worker where Driver: ~Copyable {
 
     // MARK: Bytes
 
-    mutating func relayFromClient(_ downstream: SlabKey, _ buffer: consuming Buffer) {
-        let exchange = downstreams[downstream].exchange
-        guard let key = openTunnel(of: exchange), sessions.contains(exchanges[exchange].session) else {
+    mutating func onTunnelData(_ owner: UInt64, _ socket: SocketID, _ buffer: consuming Buffer) {
+        let key = tunnels.key(at: Owner.place(owner)) ?? .none
+        if Owner.isTunnelClient(owner) {
+            relayFromClient(key, socket, buffer)
+        } else {
+            relayFromUpstream(key, socket, buffer)
+        }
+    }
+
+    /// Deadlines that count from the last activity are not moved here: when such a one comes up, it is seen how long the tunnel has been
+    /// silent.
+    private mutating func relayFromClient(_ key: SlabKey, _ socket: SocketID, _ buffer: consuming Buffer) {
+        guard tunnels.contains(key) else {
             driver.buffers.give(buffer)
             return
         }
-        let session = exchanges[exchange].session
-        exchanges[exchange].requestContentBytes &+= buffer.count
-        let socket = sessions[session].socket
         do throws(WebSocketFailure) {
-            try tunnels[key].follow(fromClient: buffer.span, now: driver.now)
-            driver.send(socket, buffer, more: false)
-            if driver.queuedBytes(socket) > 0 { pauseDownstream(downstream) }
-            noteTunnelActivity(key, downstream)
+            guard let target = try tunnels[key].follow(fromClient: buffer.span, source: socket, now: driver.now) else {
+                driver.buffers.give(buffer)
+                return
+            }
+            driver.sendInTurn(target, buffer)
+            if driver.queuedBytes(target) > 0 { pauseDownstream(tunnels[key].client.session) }
         } catch {
-            buffer.keepFirst(error.relayable)
-            driver.send(socket, buffer, more: false)
-            if error.isAtBorder { sendClose(error.code, toUpstream: session) }
-            closeTunnel(exchange, error.code, fromClientFault: true)
+            refuseFrame(key, buffer, error, isFromClient: true)
         }
     }
 
-    mutating func relayFromUpstream(_ exchange: SlabKey, _ session: SlabKey, _ buffer: consuming Buffer) {
-        let downstream = exchanges[exchange].downstream
-        guard let key = openTunnel(of: exchange), downstreams.contains(downstream) else {
+    private mutating func relayFromUpstream(_ key: SlabKey, _ socket: SocketID, _ buffer: consuming Buffer) {
+        guard tunnels.contains(key) else {
             driver.buffers.give(buffer)
             return
         }
-        exchanges[exchange].noteRelayed(buffer.count)
-        let socket = downstreams[downstream].socket
         do throws(WebSocketFailure) {
-            try tunnels[key].follow(fromUpstream: buffer.span, now: driver.now)
-            driver.send(socket, buffer, more: false)
-            if driver.queuedBytes(socket) > 0 { pauseSession(session) }
-            noteTunnelActivity(key, downstream)
+            guard let target = try tunnels[key].follow(fromUpstream: buffer.span, source: socket, now: driver.now)
+            else {
+                driver.buffers.give(buffer)
+                return
+            }
+            driver.sendInTurn(target, buffer)
+            if driver.queuedBytes(target) > 0 { pauseSession(tunnels[key].upstream.session) }
         } catch {
-            buffer.keepFirst(error.relayable)
-            driver.send(socket, buffer, more: false)
-            if error.isAtBorder { sendClose(error.code, toClient: downstream) }
-            closeTunnel(exchange, error.code, fromClientFault: false)
+            refuseFrame(key, buffer, error, isFromClient: false)
         }
     }
 
-    /// The tunnel of an exchange, nil when there is none or we are closing it: what comes then is thrown away.
-    private mutating func openTunnel(of exchange: SlabKey) -> SlabKey? {
-        guard exchanges.contains(exchange) else { return nil }
-        let key = exchanges[exchange].tunnel
-        return tunnels.contains(key) && !tunnels[key].isClosing ? key : nil
-    }
-
-    /// Bytes passed: deadlines that count from the last activity move on. The wheel keeps the place of a deadline that moves on, and
-    /// the other deadlines of a tunnel do not depend on activity.
-    private mutating func noteTunnelActivity(_ key: SlabKey, _ downstream: SlabKey) {
-        if let deadline = tunnels[key].deadlineAfterActivity(now: driver.now) {
-            timers.set(Owner.downstreamTimer(downstream), to: deadline)
+    /// A breach: what stands before it is relayed, then the tunnel ends.
+    @inline(never)
+    private mutating func refuseFrame(
+        _ key: SlabKey, _ buffer: consuming Buffer, _ failure: WebSocketFailure, isFromClient: Bool
+    ) {
+        let (client, upstream) = (tunnels[key].client, tunnels[key].upstream)
+        buffer.keepFirst(failure.relayable)
+        driver.send(isFromClient ? upstream.socket : client.socket, buffer, more: false)
+        if failure.isAtBorder {
+            if isFromClient {
+                sendClose(failure.code, toUpstream: upstream.session)
+            } else {
+                sendClose(failure.code, toClient: client.session)
+            }
         }
+        closeTunnel(tunnels[key].exchange, failure.code, fromClientFault: isFromClient)
     }
 
     // MARK: Ends

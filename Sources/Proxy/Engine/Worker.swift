@@ -103,7 +103,9 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             if let key = sessionKey(socket) { onConnected(key) }
         case .data(let socket, let buffer):
             let owner = driver.owner(socket)
-            if Owner.isUpstream(owner) {
+            if Owner.isTunnel(owner) {
+                onTunnelData(owner, socket, buffer)
+            } else if Owner.isUpstream(owner) {
                 onUpstreamData(owner, buffer)
             } else {
                 onDownstreamData(owner, buffer)
@@ -143,14 +145,18 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
 
     // MARK: Owners of sockets
 
-    func sessionKey(_ socket: SocketID) -> SlabKey? {
+    mutating func sessionKey(_ socket: SocketID) -> SlabKey? {
         let owner = driver.owner(socket)
-        return Owner.isUpstream(owner) ? sessions.key(at: Owner.place(owner)) : nil
+        if Owner.isUpstream(owner) { return sessions.key(at: Owner.place(owner)) }
+        guard Owner.isTunnelUpstream(owner), let key = tunnels.key(at: Owner.place(owner)) else { return nil }
+        return tunnels[key].upstream.session
     }
 
-    func downstreamKey(_ socket: SocketID) -> SlabKey? {
+    mutating func downstreamKey(_ socket: SocketID) -> SlabKey? {
         let owner = driver.owner(socket)
-        return Owner.isDownstream(owner) ? downstreams.key(at: Owner.place(owner)) : nil
+        if Owner.isDownstream(owner) { return downstreams.key(at: Owner.place(owner)) }
+        guard Owner.isTunnelClient(owner), let key = tunnels.key(at: Owner.place(owner)) else { return nil }
+        return tunnels[key].client.session
     }
 
     /// Asks for a visit without an event: pipelined bytes wait, or an answer ended inside another step.
@@ -174,15 +180,22 @@ package enum WorkerPhase: Sendable, Equatable {
     }
 }
 
-/// The number that a socket carries: what kind of session it belongs to and its place in the slab.
+/// The number that a socket carries: what it belongs to (a session, or a tunnel and on which side of it) and the place in the slab.
 enum Owner {
     private static let downstream: UInt64 = 1 << 32
     private static let upstream: UInt64 = 2 << 32
+    private static let tunnelClient: UInt64 = 4 << 32
+    private static let tunnelUpstream: UInt64 = 8 << 32
 
     static func downstream(_ key: SlabKey) -> UInt64 { downstream | UInt64(key.index) }
     static func upstream(_ key: SlabKey) -> UInt64 { upstream | UInt64(key.index) }
+    static func tunnelClient(_ key: SlabKey) -> UInt64 { tunnelClient | UInt64(key.index) }
+    static func tunnelUpstream(_ key: SlabKey) -> UInt64 { tunnelUpstream | UInt64(key.index) }
     static func isDownstream(_ owner: UInt64) -> Bool { owner & downstream != 0 }
     static func isUpstream(_ owner: UInt64) -> Bool { owner & upstream != 0 }
+    static func isTunnel(_ owner: UInt64) -> Bool { owner & (tunnelClient | tunnelUpstream) != 0 }
+    static func isTunnelClient(_ owner: UInt64) -> Bool { owner & tunnelClient != 0 }
+    static func isTunnelUpstream(_ owner: UInt64) -> Bool { owner & tunnelUpstream != 0 }
     static func place(_ owner: UInt64) -> Int { Int(owner & 0xFFFF_FFFF) }
 
     /// The timer wheel's number.

@@ -249,10 +249,11 @@ extension Exchange {
         sentBytes = headCount
     }
 
-    /// Bytes of a tunnel went to the client.
-    mutating func noteRelayed(_ count: Int) {
-        responseContentBytes &+= count
-        sentBytes &+= count
+    /// What a tunnel received from its two sides.
+    mutating func noteTunnel(fromClient: Int, fromUpstream: Int) {
+        requestContentBytes &+= fromClient
+        responseContentBytes &+= fromUpstream
+        sentBytes &+= fromUpstream
     }
 
     /// The client was too slow once and is not waited for again.

@@ -1,15 +1,33 @@
 import Containers
+import EventLoop
 import WebSocket
 
 /// The two directions of an upgraded connection. In a slab of its own, because few exchanges become tunnels and those that do pass
 /// far more bytes than heads.
+///
+/// The sockets of both sides carry the tunnel's number while it lives, and it knows both: a message costs one look at the tunnel and
+/// none at the sessions and the exchange.
 struct Tunnel {
+    /// One of the two sides.
+    struct Side {
+        let socket: SocketID
+        let session: SlabKey
+        /// Bytes that came from this side.
+        fileprivate(set) var received = 0
+
+        init(socket: SocketID, session: SlabKey) {
+            self.socket = socket
+            self.session = session
+        }
+    }
+
+    let exchange: SlabKey
+    private(set) var client: Side
+    private(set) var upstream: Side
     private(set) var fromClient: WebSocketFrameScanner
     private(set) var fromUpstream: WebSocketFrameScanner
     private let idleTimeout: Int64
     private let pingInterval: Int64
-    /// How long it may be silent before something has to be done.
-    private let silenceLimit: Int64
     private var lastActivity: Instant
     private var pingedAt: Instant
     /// We sent a close frame; the tunnel ends when the peers have, or at the deadline.
@@ -20,32 +38,44 @@ struct Tunnel {
     var clientEnded = false
     var upstreamEnded = false
 
-    init(messageLimit: Int, idleTimeout: Int64, pingInterval: Int64, now: Instant) {
+    init(
+        exchange: SlabKey, client: Side, upstream: Side, messageLimit: Int, idleTimeout: Int64, pingInterval: Int64,
+        now: Instant
+    ) {
+        self.exchange = exchange
+        self.client = client
+        self.upstream = upstream
         fromClient = WebSocketFrameScanner(direction: .fromClient, messageLimit: messageLimit, allowsCompression: true)
         fromUpstream = WebSocketFrameScanner(
             direction: .fromServer, messageLimit: messageLimit, allowsCompression: true)
         self.idleTimeout = idleTimeout
         self.pingInterval = pingInterval
-        silenceLimit = min(idleTimeout, pingInterval)
         lastActivity = now
         pingedAt = now
     }
 
-    /// Follows bytes of the client.
-    mutating func follow(fromClient bytes: Span<UInt8>, now: Instant) throws(WebSocketFailure) {
+    /// Follows bytes that `source` received. Returns where they go: nil when we are closing, or when the socket is none of the tunnel's;
+    /// they are thrown away then.
+    @inline(__always)
+    mutating func follow(
+        fromClient bytes: Span<UInt8>, source: SocketID, now: Instant
+    ) throws(WebSocketFailure) -> SocketID? {
+        guard !isClosing, source == client.socket else { return nil }
         lastActivity = now
+        client.received &+= bytes.count
         _ = try fromClient.scan(bytes)
+        return upstream.socket
     }
 
-    /// Follows bytes of the upstream.
-    mutating func follow(fromUpstream bytes: Span<UInt8>, now: Instant) throws(WebSocketFailure) {
+    @inline(__always)
+    mutating func follow(
+        fromUpstream bytes: Span<UInt8>, source: SocketID, now: Instant
+    ) throws(WebSocketFailure) -> SocketID? {
+        guard !isClosing, source == upstream.socket else { return nil }
         lastActivity = now
+        upstream.received &+= bytes.count
         _ = try fromUpstream.scan(bytes)
-    }
-
-    /// The deadline after bytes passed, which is the last one moved on; nil when there is one that activity does not move.
-    func deadlineAfterActivity(now: Instant) -> Instant? {
-        closeAt == .never && drainAt == .never ? now.advanced(by: silenceLimit) : nil
+        return client.socket
     }
 
     /// When something has to be done.

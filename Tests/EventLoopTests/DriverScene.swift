@@ -4,7 +4,7 @@ import Linux
 import Net
 
 /// A driver with real sockets, their peers in the hands of the test, and a record of what happened.
-final class RelayScene {
+final class DriverScene {
     private var driver: EpollDriver
     private let listener: FileDescriptor
     private let address: SocketAddress
@@ -22,13 +22,13 @@ final class RelayScene {
     /// Sources that are paused while their destination has something queued, as the engine does it.
     var pausing: [SocketID: SocketID] = [:]
 
-    init(pipes: Int, isUnix: Bool = false) throws {
+    init(pipes: Int, isUnix: Bool = false, connections: Int = 16) throws {
         Process.ignoreFailedWrites()
         let path = "/tmp/martlet-relay-\(Process.id)-\(Clock.randomSeed()).sock"
         let listener = try Socket.listen(
-            on: isUnix ? .unix(path: path) : .ip(.v4(0x7F00_0001), port: 0), backlog: 16)
+            on: isUnix ? .unix(path: path) : .ip(.v4(0x7F00_0001), port: 0), backlog: 128)
         address = try Socket.localAddress(listener.number)
-        driver = try EpollDriver.make(connections: 16, wake: try Wakeup(), pipes: pipes)
+        driver = try EpollDriver.make(connections: connections, wake: try Wakeup(), pipes: pipes)
         self.listener = listener
         self.path = isUnix ? path : nil
     }
@@ -94,6 +94,13 @@ final class RelayScene {
         driver.send(socket, buffer, more: false)
     }
 
+    func sendInTurn(_ socket: SocketID, _ bytes: [UInt8]) {
+        var buffer = driver.buffers.take(atLeast: bytes.count)
+        buffer.append(bytes)
+        driver.sendInTurn(socket, buffer)
+    }
+
+    var outstandingBuffers: Int { driver.buffers.outstanding }
     func queuedBytes(_ socket: SocketID) -> Int { driver.queuedBytes(socket) }
     var loadedPipes: Int { driver.loadedPipes }
     func isQuiet(_ socket: SocketID) -> Bool { driver.isQuiet(socket, peek: false) }
@@ -133,7 +140,7 @@ final class Peer {
         while true {
             var buffer = Buffer(capacity: 1 << 20)
             switch Socket.receive(number, into: &buffer, limit: 1 << 20) {
-            case .bytes: received += RelayScene.bytes(buffer)
+            case .bytes: received += DriverScene.bytes(buffer)
             case .wouldBlock: return true
             case .end, .failed: return false
             }
@@ -146,7 +153,7 @@ final class Peer {
     func abort() { descriptor.take()?.abort() }
 }
 
-extension RelayScene {
+extension DriverScene {
     static func bytes(_ buffer: borrowing Buffer) -> [UInt8] {
         // SAFETY: the memory is used inside the call alone. (A loop over the span costs the suite 20 s in a debug build.)
         unsafe buffer.withReadable { unsafe Array(UnsafeRawBufferPointer(start: $0, count: $1)) }
