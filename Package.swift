@@ -114,7 +114,8 @@ let package = Package(
             ]),
         tests(
             "MiddlewareTests", ["Middleware", "Config", "HTTP", "HTTP1", "Net", "Containers", "Digest", "PasswordHash"]),
-        tests("DNSTests", ["DNS", "Net", "Linux"]),
+        .target(name: "DNSStub", dependencies: ["Linux"], path: "Tests/DNSStub", swiftSettings: strict),
+        tests("DNSTests", ["DNS", "DNSStub", "Net", "Linux", "Containers"]),
         tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers"]),
         tests("ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "Net", "Containers", "Middleware", "EventLoop"]),
         tests(
@@ -127,7 +128,8 @@ let package = Package(
         tests(
             "DaemonTests",
             [
-                "Daemon", "martlet", "Middleware", "Config", "Linux", "Net", "Containers", "HTTP1",
+                "Daemon", "martlet", "Middleware", "Config", "Linux", "Net", "Containers", "HTTP1", "Telemetry", "DNS",
+                "DNSStub",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(

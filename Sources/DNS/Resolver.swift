@@ -1,6 +1,5 @@
 package import Linux
 package import Net
-internal import Synchronization
 
 /// Why a name has no new addresses.
 package enum ResolutionFailure: Error, Equatable, Sendable {
@@ -19,6 +18,7 @@ package enum ResolutionFailure: Error, Equatable, Sendable {
 /// of time.
 package final class Resolver: Sendable {
     private let shared: ResolverShared
+    private let timing: ResolverTiming
 
     /// Starts the thread.
     ///
@@ -32,6 +32,7 @@ package final class Resolver: Sendable {
     ) throws(Errno) {
         let shared = try ResolverShared()
         self.shared = shared
+        self.timing = timing
         try Thread.detach(name: "martlet-dns", stack: 256 * 1024) {
             var loop = ResolverLoop(
                 shared: shared, servers: servers, timing: timing, onFailure: onFailure, onChange: onChange)
@@ -49,64 +50,23 @@ package final class Resolver: Sendable {
         shared.setNames(names)
     }
 
+    /// Waits until each of these names, which are among those last set, has had its first verdict (addresses, or a
+    /// failure), but at most `ResolverTiming.firstVerdict`. Those that have none by then.
+    ///
+    /// For the thread that sets the names; one at a time.
+    package func waitForFirstVerdicts(of names: Set<String>) -> Set<String> {
+        shared.waitForVerdicts(of: names, nanoseconds: timing.firstVerdict)
+    }
+
     /// What a name has now: for endpoints that a reload adds to a name which is known already. Nil while it was never
     /// resolved.
     package func addresses(of name: String) -> [IPAddress]? {
-        shared.known.withLock { $0[name] }
+        shared.addresses(of: name)
     }
 
     /// Ends the thread; no callback runs after it has returned. Must not be called from a callback.
     package func stop() {
         shared.stop()
         shared.waitUntilFinished()
-    }
-}
-
-/// What the resolver's thread and its owner share.
-final class ResolverShared: Sendable {
-    private struct Orders: Sendable {
-        var names: Set<String> = []
-        var isChanged = false
-        var isStopping = false
-    }
-
-    let known = Mutex<[String: [IPAddress]]>([:])
-    private let orders = Mutex(Orders())
-    private let wakeUp: EventFD
-    private let finished: EventFD
-
-    init() throws(Errno) {
-        wakeUp = try EventFD()
-        finished = try EventFD()
-    }
-
-    var wakeUpNumber: Int32 { wakeUp.number }
-
-    func setNames(_ names: Set<String>) {
-        orders.withLock { orders in
-            orders.names = names
-            orders.isChanged = true
-        }
-        wakeUp.signal()
-    }
-
-    func stop() {
-        orders.withLock { $0.isStopping = true }
-        wakeUp.signal()
-    }
-
-    func waitUntilFinished() {
-        while Poll.wait([finished.number], milliseconds: nil).isEmpty {}
-    }
-
-    func noteFinished() { finished.signal() }
-
-    /// The names when they changed, and whether to stop.
-    func takeOrders() -> (names: Set<String>?, isStopping: Bool) {
-        wakeUp.clear()
-        return orders.withLock { orders in
-            defer { orders.isChanged = false }
-            return (orders.isChanged ? orders.names : nil, orders.isStopping)
-        }
     }
 }

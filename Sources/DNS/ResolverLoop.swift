@@ -1,7 +1,6 @@
 internal import Containers
 internal import Linux
 internal import Net
-internal import Synchronization
 
 /// The work of the resolver's thread: which name is asked for when, and what an answer means.
 struct ResolverLoop {
@@ -12,6 +11,8 @@ struct ResolverLoop {
         var isKnown = false
         var failure: ResolutionFailure?
         var negatives = 0
+
+        var isJudged: Bool { isKnown || failure != nil }
     }
 
     private let shared: ResolverShared
@@ -20,6 +21,8 @@ struct ResolverLoop {
     private let onFailure: @Sendable (String, ResolutionFailure) -> Void
     private let onChange: @Sendable (String, [IPAddress]) -> Void
     private var names: [String: Name] = [:]
+    /// The last order that was taken.
+    private var order: UInt64 = 0
     /// Open while there are questions, so that each round of them sees the resolv.conf of its time.
     private var channel: AresChannel?
 
@@ -38,9 +41,9 @@ struct ResolverLoop {
     mutating func run() {
         LogFile.blockSignals()
         while true {
-            let orders = shared.takeOrders()
-            if orders.isStopping { break }
-            if let names = orders.names { take(names) }
+            let next = shared.takeOrder()
+            if next.isStopping { break }
+            if next.number != order { take(next) }
             askForWhatIsDue()
             takeAnswers()
             let wait = names.values.reduce(Instant.never) { min($0, $1.due) }
@@ -56,13 +59,12 @@ struct ResolverLoop {
         shared.noteFinished()
     }
 
-    private mutating func take(_ wanted: Set<String>) {
-        for name in names.keys where !wanted.contains(name) {
-            names[name] = nil
-            shared.known.withLock { $0[name] = nil }
-        }
+    private mutating func take(_ next: ResolverShared.Order) {
+        for name in next.forgotten { names[name] = nil }
         let now = Clock.monotonic
-        for name in wanted where names[name] == nil { names[name] = Name(due: now) }
+        for name in next.names where names[name] == nil { names[name] = Name(due: now) }
+        order = next.number
+        shared.noteTaken(next)
     }
 
     private mutating func askForWhatIsDue() {
@@ -97,6 +99,7 @@ struct ResolverLoop {
 
     private mutating func note(_ name: String, _ found: [IPAddress], life: Int64) {
         guard var state = names[name] else { return }
+        let isFirst = !state.isJudged
         state.due = Clock.monotonic.advanced(by: life)
         state.failure = nil
         state.negatives = 0
@@ -106,10 +109,12 @@ struct ResolverLoop {
         state.isKnown = true
         names[name] = state
         if isNew { publish(name, usable) }
+        if isFirst { shared.noteVerdict(name) }
     }
 
     private mutating func note(_ name: String, _ failure: ResolutionFailure) {
         guard var state = names[name] else { return }
+        let isFirst = !state.isJudged
         state.due = Clock.monotonic.advanced(by: timing.retry)
         let isNews = state.failure != failure
         state.failure = failure
@@ -121,10 +126,11 @@ struct ResolverLoop {
         names[name] = state
         if isNews { onFailure(name, failure) }
         if isGone { publish(name, []) }
+        if isFirst { shared.noteVerdict(name) }
     }
 
     private func publish(_ name: String, _ addresses: [IPAddress]) {
-        shared.known.withLock { $0[name] = addresses }
+        shared.note(name, addresses)
         onChange(name, addresses)
     }
 }

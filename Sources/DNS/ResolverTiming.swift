@@ -13,6 +13,10 @@ package struct ResolverTiming: Sendable {
     package var hostsLife: Int64 = 60_000_000_000
     /// Answers in a row that a name does not exist, before its last addresses are given up.
     package var negativesLimit = 3
+    /// Nanoseconds that who needs the addresses of a new name waits for the first verdict on it. Beyond `timeout`, so that
+    /// one answer that is lost, or one server that is dead, is made up for by the next question; and far below the time
+    /// until a question is given up, which is longer than a start, or whoever wants to stop one, should wait.
+    package var firstVerdict: Int64 = 3_000_000_000
 
     package init() {}
 }

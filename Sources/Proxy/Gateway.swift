@@ -5,6 +5,7 @@ import Containers
 import EventLoop
 import Linux
 import Net
+package import Upstream
 import Synchronization
 
 /// A listening socket of a listener.
@@ -42,6 +43,7 @@ package final class Gateway {
     private let calls: CallPort
     private let onRefusal: @Sendable (ConnectionRefusal) -> Void
     private let heartbeats: Int32?
+    private let warm: ([UpstreamState]) -> Void
 
     /// - Parameters:
     ///   - workers: threads, at least one.
@@ -49,13 +51,17 @@ package final class Gateway {
     ///   - calls: opened when the workers start; for clients of our own, such as the sender of `subrequests`.
     ///   - heartbeats: descriptor of the `Heartbeats` in which the workers count their turns; stays the caller's.
     ///   - onRefusal: told of connections that no log line of an exchange shows; on the workers' threads.
+    ///   - warm: gets the upstreams of a configuration that nothing can stop any more but workers that do not start, and
+    ///     returns when they may have requests.
     package init(
         workers: Int, connectionsLimit: Int, kinds: MiddlewareKinds, subrequests: any SubrequestSender, log: AccessLog,
         calls: CallPort = CallPort(), heartbeats: Int32? = nil,
-        onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in }
+        onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in },
+        warm: @escaping ([UpstreamState]) -> Void = { _ in }
     ) {
         self.heartbeats = heartbeats
         self.onRefusal = onRefusal
+        self.warm = warm
         self.calls = calls
         self.workers = min(max(1, workers), Heartbeats.limit)
         self.connectionsLimit = max(64, connectionsLimit)
@@ -69,6 +75,7 @@ package final class Gateway {
     /// Starts the workers. Called once. When one cannot start, none serves.
     package func start(_ config: GatewayConfig, sockets: [ListenerSocket]) throws {
         let first = try compile(config)
+        warm(first.upstreams)
         for _ in 0..<workers {
             let wakeup = try Wakeup()
             wakeups.append(wakeup)
@@ -91,6 +98,7 @@ package final class Gateway {
     /// Puts a configuration in force for every request that begins from now on. Throws before anything changed.
     package func publish(_ config: GatewayConfig, sockets: [ListenerSocket]) throws {
         let next = try compile(config)
+        warm(next.upstreams)
         snapshot = next
         for inbox in inboxes { inbox.post(.adopt(next)) }
         update(sockets)

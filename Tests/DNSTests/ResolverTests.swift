@@ -1,3 +1,5 @@
+import Containers
+import DNSStub
 import Linux
 import Net
 import Synchronization
@@ -239,6 +241,22 @@ struct ResolverTests {
             await listener.wait { $0.count >= 3 } == [
                 .addresses("a.test", [.v4(1)]), .addresses("b.test", [.v4(2)]), .addresses("a.test", [.v4(1)]),
             ])
+        resolver.stop()
+    }
+
+    @Test("a name that comes back at once is told of anew, whether its loss was noticed or not")
+    func backAtOnce() async throws {
+        let server = try StubServer()
+        defer { server.stop() }
+        server.set("a.test", .addresses(v4: [1]))
+        let listener = Listener()
+        let resolver = try makeResolver(server, listener)
+        for round in 1...50 {
+            resolver.setNames(["a.test"])
+            let events = await listener.wait { $0.count >= round }
+            #expect(events.count == round)
+            resolver.setNames([])
+        }
         resolver.stop()
     }
 

@@ -1,6 +1,8 @@
 """Endpoints, pools, balancing and what is tried again."""
 
 import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -285,6 +287,44 @@ def test_names_as_endpoints(gateway, upstream):
     running = gateway(service([f"http://localhost:{peer.port}"]))
     for _ in range(3):
         assert get(running.port()).body == b"by name"
+
+
+def test_a_reload_has_the_addresses_of_its_new_names(gateway, upstream):
+    """Under load: no request may meet a name before its first answer."""
+    old, new = upstream(named("old")), upstream(named("new"))
+    running = gateway(service([old.url]))
+    stop, answers = threading.Event(), []
+
+    def load():
+        while not stop.is_set():
+            response = get(running.port())
+            answers.append((response.status, response.body))
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(3):
+            assert running.reload(service([f"http://localhost:{new.port}"]))
+            assert get(running.port()).body == b"new"
+            assert running.reload(service([old.url]))
+            assert get(running.port()).body == b"old"
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+    assert set(answers) == {(200, b"old"), (200, b"new")}, Counter(answers)
+
+
+def test_a_restarted_gateway_has_the_addresses_of_its_names(gateway, upstream):
+    peer = upstream(named("by name"))
+    running = gateway(service([f"http://localhost:{peer.port}"]))
+    running.crash_expected = True
+    first = running.gateway_pid()
+    os.kill(first, signal.SIGSEGV)
+    eventually(lambda: not os.path.exists(f"/proc/{first}"), what="the end of the process")
+    with RawClient(running.port(), seconds=15) as client:
+        assert client.get("/").body == b"by name", "the connection that waited in the backlog finds an address"
 
 
 @pytest.mark.parametrize("policy, expected", [("pass", "shop.test"), ("endpoint", None), ("inside.test", "inside.test")])

@@ -1,5 +1,6 @@
 import Client
 import Config
+import DNS
 import EventLoop
 import Logging
 import Net
@@ -20,16 +21,19 @@ final class ProxyEngine: GatewayEngine {
     ///   - files: how many descriptors this process may have.
     ///   - kinds: middleware beside the built-in kinds.
     ///   - heartbeats: descriptor of the `Heartbeats` that the supervisor looks at; nil: there is none.
+    ///   - nameServers: `address:port`, several with commas; nil: those of the system.
     init(
-        _ config: GatewayConfig, files: Int, kinds: MiddlewareKinds, log: AccessLog, logger: Logger, heartbeats: Int32?
+        _ config: GatewayConfig, files: Int, kinds: MiddlewareKinds, log: AccessLog, logger: Logger, heartbeats: Int32?,
+        nameServers: String? = nil, timing: ResolverTiming = ResolverTiming()
     ) {
         let workers = Self.workers(config)
         let calls = CallPort()
+        let names = EndpointNames(logger, servers: nameServers, timing: timing)
+        self.names = names
         gateway = Gateway(
             workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + Self.reservePerWorker * workers),
             kinds: kinds, subrequests: GatewayClient(port: calls), log: log, calls: calls,
-            heartbeats: heartbeats, onRefusal: { logger.info("\($0)") })
-        names = EndpointNames(logger)
+            heartbeats: heartbeats, onRefusal: { logger.info("\($0)") }, warm: { names.warm($0) })
     }
 
     private static func workers(_ config: GatewayConfig) -> Int {
@@ -40,19 +44,18 @@ final class ProxyEngine: GatewayEngine {
     }
 
     func start(_ config: GatewayConfig, listeners: [BoundListener]) throws {
+        defer { keepNames() }
         try gateway.start(config, sockets: listeners.map(Self.socket))
-        resolveNames()
     }
 
     func publish(_ config: GatewayConfig, listeners: [BoundListener]) throws {
+        defer { keepNames() }
         try gateway.publish(config, sockets: listeners.map(Self.socket))
-        resolveNames()
     }
 
-    /// Keeps the host names among the endpoints resolved. A name that cannot be does not stop anything: its endpoint is
-    /// unusable until it can.
-    private func resolveNames() {
-        names.resolve(gateway.snapshot?.upstreams ?? [])
+    /// Keeps the host names among the endpoints in force resolved, be they new or, after a failure, those of before.
+    private func keepNames() {
+        names.keep(gateway.snapshot?.upstreams ?? [])
     }
 
     private static func socket(_ listener: BoundListener) -> ListenerSocket {

@@ -3,13 +3,15 @@ import Linux
 import Synchronization
 
 /// A name server on a free port of 127.0.0.1, over UDP and TCP, whose answers a test decides.
-final class StubServer: Sendable {
-    enum Answer: Sendable {
+package final class StubServer: Sendable {
+    package enum Answer: Sendable {
         case addresses(v4: [UInt32], v6: [[UInt8]] = [], ttl: UInt32 = 300)
         /// An alias for another name, whose addresses come in the same answer.
         case alias(String, v4: [UInt32], ttl: UInt32 = 300)
         case failure(code: UInt8)
         case silence
+        /// Answered when the name gets another answer than this.
+        case held
         /// First an answer with a wrong id and a wrong address, then the right one.
         case spoofed(v4: UInt32)
         /// Cut off over UDP, whole over TCP.
@@ -18,17 +20,22 @@ final class StubServer: Sendable {
         case garbage
     }
 
-    static let noName = Answer.failure(code: 3)
-    static let serverFailure = Answer.failure(code: 2)
+    private struct Question {
+        let bytes: [UInt8]
+        let peer: sockaddr_in
+    }
 
-    let port: UInt16
+    package static let noName = Answer.failure(code: 3)
+    package static let serverFailure = Answer.failure(code: 2)
+
+    package let port: UInt16
     private let datagrams: Int32
     private let listener: Int32
     private let zone = Mutex<[String: Answer]>([:])
     private let asked = Mutex<[String: Int]>([:])
     private let isStopping = Atomic<Bool>(false)
 
-    init() throws {
+    package init() throws {
         var (datagrams, listener, port) = (Int32(-1), Int32(-1), UInt16(0))
         // The same free port for both: taken for UDP, then tried for TCP.
         for _ in 0..<100 where listener < 0 {
@@ -47,26 +54,28 @@ final class StubServer: Sendable {
         try Thread.detach(name: "stub-dns") { [self] in run() }
     }
 
-    var address: String { "127.0.0.1:\(port)" }
+    package var address: String { "127.0.0.1:\(port)" }
 
     /// The thread holds the server; it ends with this.
-    func stop() { isStopping.store(true, ordering: .relaxed) }
+    package func stop() { isStopping.store(true, ordering: .relaxed) }
 
-    func set(_ name: String, _ answer: Answer?) { zone.withLock { $0[name] = answer } }
+    package func set(_ name: String, _ answer: Answer?) { zone.withLock { $0[name] = answer } }
     /// How often A records of a name were asked for.
-    func count(_ name: String) -> Int { asked.withLock { $0[name] ?? 0 } }
+    package func count(_ name: String) -> Int { asked.withLock { $0[name] ?? 0 } }
 
     private func run() {
+        var held: [Question] = []
         while !isStopping.load(ordering: .relaxed) {
             let ready = Poll.wait([datagrams, listener], milliseconds: 20)
-            if ready.contains(index: 0) { answerDatagram() }
+            if ready.contains(index: 0), let question = receive() { held.append(question) }
+            held.removeAll { answer($0) }
             if ready.contains(index: 1) { answerStream() }
         }
         close(datagrams)
         close(listener)
     }
 
-    private func answerDatagram() {
+    private func receive() -> Question? {
         var bytes = [UInt8](repeating: 0, count: 4_096)
         var peer = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -75,14 +84,23 @@ final class StubServer: Sendable {
                 unsafe recvfrom(datagrams, &bytes, bytes.count, 0, $0, &size)
             }
         }
-        guard count > 0 else { return }
-        for message in answers(Array(bytes[0..<count]), isStream: false) {
-            _ = unsafe withUnsafePointer(to: &peer) { pointer in
+        guard count > 0 else { return nil }
+        let question = Array(bytes[0..<count])
+        if let asked = Self.asked(question), !asked.isV6 { self.asked.withLock { $0[asked.name, default: 0] += 1 } }
+        return Question(bytes: question, peer: peer)
+    }
+
+    /// False: the answer is held.
+    private func answer(_ question: Question) -> Bool {
+        guard let messages = answers(question.bytes, isStream: false) else { return false }
+        for message in messages {
+            _ = unsafe withUnsafePointer(to: question.peer) { pointer in
                 unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    unsafe sendto(datagrams, message, message.count, 0, $0, size)
+                    unsafe sendto(datagrams, message, message.count, 0, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
                 }
             }
         }
+        return true
     }
 
     private func answerStream() {
@@ -94,7 +112,7 @@ final class StubServer: Sendable {
             guard let head = read(socket, 2), let question = read(socket, Int(head[0]) << 8 | Int(head[1])) else {
                 return
             }
-            for message in answers(question, isStream: true) {
+            for message in answers(question, isStream: true) ?? [] {
                 let framed = [UInt8(message.count >> 8), UInt8(message.count & 255)] + message
                 // In two pieces, so that the reader has to wait in the middle of a message.
                 _ = unsafe send(socket, Array(framed[..<5]), 5, Int32(MSG_NOSIGNAL))
@@ -117,23 +135,27 @@ final class StubServer: Sendable {
         return bytes
     }
 
-    /// Datagrams that answer a question of one name.
-    private func answers(_ query: [UInt8], isStream: Bool) -> [[UInt8]] {
+    /// The one name of a question, and where the question ends.
+    private static func asked(_ query: [UInt8]) -> (name: String, isV6: Bool, end: Int)? {
         var labels: [String] = []
         var index = 12
         while index < query.count, query[index] != 0 {
             let end = index + 1 + Int(query[index])
-            guard end < query.count else { return [] }
+            guard end < query.count else { return nil }
             labels.append(String(decoding: query[index + 1..<end], as: UTF8.self))
             index = end
         }
-        guard index + 4 < query.count else { return [] }
-        let name = labels.joined(separator: ".").lowercased()
-        let isV6 = query[index + 2] == 28
-        if !isV6 { asked.withLock { $0[name, default: 0] += 1 } }
-        let message = Message(query: query, questionEnd: index + 5, isV6: isV6)
+        guard index + 4 < query.count else { return nil }
+        return (labels.joined(separator: ".").lowercased(), query[index + 2] == 28, index + 5)
+    }
+
+    /// Messages that answer a question of one name; nil: none for now.
+    private func answers(_ query: [UInt8], isStream: Bool) -> [[UInt8]]? {
+        guard let (name, isV6, end) = Self.asked(query) else { return [] }
+        let message = Message(query: query, questionEnd: end, isV6: isV6)
         switch zone.withLock({ $0[name] }) ?? Self.noName {
         case .silence: return []
+        case .held: return nil
         case .garbage: return [[UInt8](repeating: 0xFF, count: 40)]
         case .failure(let code): return [message.bytes(code: code)]
         case .addresses(let v4, let v6, let ttl):
