@@ -6,7 +6,7 @@ MARTLET := .build/release/martlet
 SEEDS ?= 2000
 ROUNDS ?= 10
 
-.PHONY: help run build test faults bench bench-quick lint format docs sim clean packages bench-packages venv
+.PHONY: help run build test faults bench bench-quick conformance lint format docs sim clean packages bench-packages venv
 
 help:
 	@echo "make run          build, then the gateway in front of the embedded demo upstream"
@@ -15,6 +15,7 @@ help:
 	@echo "make faults       the end-to-end tests that take long or need namespaces (as root, about 4 minutes)"
 	@echo "make bench        CPU per request against nginx and HAProxy (ROUNDS=$(ROUNDS), about 10 minutes)"
 	@echo "make bench-quick  instructions and allocations per request only"
+	@echo "make conformance  the table of raw cases against Martlet, nginx and HAProxy, side by side in docs/security.md"
 	@echo "make sim          the simulation with SEEDS=$(SEEDS)"
 	@echo "make lint         format check; make format rewrites"
 	@echo "make docs         docs/configuration.md and config/martlet.schema.json from the key tables"
@@ -47,6 +48,10 @@ bench: build bench-packages
 
 bench-quick: build bench-packages
 	@python3 Tests/Benchmarks/bench.py quick --martlet $(MARTLET)
+
+conformance: build
+	@.ci/packages conformance
+	@python3 Tests/Conformance/conformance.py compare --martlet $(MARTLET) --cuts 40 --everything --write docs/security.md
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests

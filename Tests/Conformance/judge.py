@@ -86,6 +86,10 @@ class Judge:
         found = []
         if row.seen is not None:
             found += differences(made.answers, parse_expected(row), ADDED_TO_ANSWERS)
+        if 101 in row.verdict.statuses:
+            sent = row.request.data.split(b"\r\n\r\n", 1)[1]
+            if made.tunnelled != sent:
+                found.append(f"the upstream's end of the tunnel got {made.tunnelled!r:.100} instead of {sent!r:.100}")
         if row.connection == "reused" and not made.is_upstream_reused:
             found.append("the upstream connection was not used again")
         if row.connection in ("closed", "private") and (made.is_upstream_open or made.is_upstream_reused):
@@ -139,9 +143,13 @@ class PeerJudge:
         return found
 
     def kind(self, made: Observation) -> str:
-        """What a row's bytes were taken for; must not depend on how they were cut."""
+        """What a row's bytes were taken for, which must not depend on how they were cut; empty when it cannot be seen: a
+        connection that is closed while bytes still come loses its answer to the reset."""
+        finals = [one for one in made.verdict.statuses if one >= 200 or one == 101]
+        if not finals and made.verdict.ending:
+            return ""
         if made.row.is_response:
-            return f"{[one for one in made.verdict.statuses if one >= 200 or one == 101]}{made.verdict.ending == 't'}"
+            return "failed" if made.verdict.ending == "t" or finals[-1:] == [502] else str(finals)
         if self.is_refused(made):
             return "refused"
         return f"{len(made.requests)} requests"
@@ -224,6 +232,8 @@ class PeerJudge:
                 self.finals(made.answers), self.finals(parse_expected(row)), row, ADDED_TO_ANSWERS)
             if wrong:
                 return (LAX if row.others is None else FAIL), wrong[0]
+        if 101 in row.verdict.statuses and made.tunnelled != row.request.data.split(b"\r\n\r\n", 1)[1]:
+            return FAIL, f"the tunnel changed what it carries: {made.tunnelled!r:.60}"
         if row.connection == "private" and made.is_upstream_shared:
             return FAIL, "the upstream connection was used for somebody else"
         if row.connection == "closed" and made.is_upstream_reused:

@@ -56,12 +56,11 @@ def own_column(run: Run) -> Column:
 
 def peer_column(run: Run) -> Column:
     column, judge = Column(run.target.name, run.target.version, len(run.made)), PeerJudge()
-    first: dict[str, tuple] = {}
+    first: dict[str, str] = {}
     for made in run.made:
         verdict, reason = judge.verdict(made)
-        # What is accepted in one write and refused in others is no reading of a message.
         kind = judge.kind(made)
-        if made.mode != "followed" and kind != first.setdefault(made.row.id, kind):
+        if kind and made.mode != "followed" and kind != first.setdefault(made.row.id, kind):
             verdict, reason = FAIL, f"depends on the cut: {made.verdict} [{made.mode}]"
         note(column, made.row.id, verdict, f"[{made.mode}] {reason}" if reason else "")
     return column
@@ -78,23 +77,23 @@ def write_table(columns: list[Column], rows: list[Row]) -> list[str]:
     return lines
 
 
-def group(ids: list[str]) -> str:
-    """`A05-lf`, `A05-cr` and others of one requirement as `A05 (2)`."""
-    counts: dict[str, int] = {}
-    for one in ids:
-        key = one.split("-")[0] if not one.startswith("T-") else "-".join(one.split("-")[:2])
-        counts[key] = counts.get(key, 0) + 1
-    return ", ".join(f"{name} ({count})" if count > 1 else name for name, count in sorted(counts.items()))
+def group(identifier: str) -> str:
+    """Rows of one requirement, or of one part of the table 0.3, stand in one line."""
+    parts = identifier.split("-")
+    return "-".join(parts[:2]) if parts[0] == "T" else parts[0]
 
 
 def write_failures(columns: list[Column], rows: list[Row]) -> list[str]:
+    sections = {row.id: row.section for row in rows}
     lines = []
     for column in columns[1:]:
         failed = column.failures(rows)
-        lines += ["", f"{column.name} fails {len(failed)} rows:", "", "| row | what was seen |", "|---|---|"]
-        for identifier in failed:
-            reason = re.sub(r"[|`]", " ", column.reasons[identifier])
-            lines.append(f"| {identifier} | {reason:.110} |")
+        lines += ["", f"Rows that {column.name} fails ({len(failed)}):", "", "| | section | rows | what was seen (the first of them) |", "|---|---|---|---|"]
+        for name in sorted({group(one) for one in failed}):
+            some = [one for one in failed if group(one) == name]
+            short = ", ".join(one.removeprefix(name).removeprefix("-") or "itself" for one in some)
+            reason = re.sub(r"[|`]", " ", column.reasons[some[0]].split("] ", 1)[1])
+            lines.append(f"| {name} | {sections[some[0]]} | {short} | {reason:.90} |")
     return lines
 
 

@@ -37,14 +37,16 @@ class Observation:
     is_upstream_reused: bool = False
     # … for the client of a fresh connection.
     is_upstream_shared: bool = False
+    # What the upstream got behind its 101.
+    tunnelled: bytes = b""
 
 
 @dataclass
 class Settings:
     slots: int = 24
     # How long an answer may take, and how long a connection may stay open after what should close it.
-    answer_seconds: float = 5
-    close_seconds: float = 2
+    answer_seconds: float = 20
+    close_seconds: float = 10
     everything: bool = False
     # Places for one cut in each row; none when 0.
     cuts: int = 0
@@ -115,7 +117,10 @@ class Slot:
     async def wait(self, client: Client, row: Row, mode: str) -> None:
         """Until the answers are here, and the end of the connection where one is due."""
         expected = sum(status == 101 or status >= 200 for status in row.verdict.statuses) + (mode == "followed")
-        has_all = await client.until(lambda: len(client.finals) >= max(expected, 1) or client.reader.unsafe, self.settings.answer_seconds)
+        # Many small writes of the upstream take their time.
+        sent = len(row.response.data) / 2_000 if row.response else 0
+        has_all = await client.until(
+            lambda: len(client.finals) >= max(expected, 1) or client.reader.unsafe, self.settings.answer_seconds + sent)
         if row.verdict.statuses[-1:] == (101,) and row.seen:
             content = len(row.seen.split(b"\r\n\r\n", 1)[1])
             await client.until(lambda: len(client.reader.messages[-1].body) >= content, self.settings.answer_seconds)
@@ -158,6 +163,7 @@ class Slot:
             self.take_followed(made)
         if upstream.played is not None:
             connection = upstream.played
+            made.tunnelled = connection.tunnelled
             made.is_upstream_open = not connection.is_ended
             heads = [one for one, _ in upstream.heads]
             made.is_upstream_reused = heads.count(connection) > 1

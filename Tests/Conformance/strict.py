@@ -160,7 +160,7 @@ class StrictReader:
             self.answered += 1
         self.frame(message, default="close")
         is_bodyless = method == "HEAD" or status < 200 or status in (204, 304)
-        if status < 200 or status == 204:
+        if 100 <= status < 200 or status == 204:
             if message.all("content-length") or message.all("transfer-encoding"):
                 self.loose.append(f"framing field in a {status}")
         if is_bodyless:

@@ -17,6 +17,9 @@ class UpstreamConnection(asyncio.Protocol):
         self.heads = 0
         self.is_ended = False
         self.raw = b""
+        # Bytes behind a 101.
+        self.is_tunnel = False
+        self.tunnelled = b""
 
     def connection_made(self, transport) -> None:
         self.transport = transport
@@ -24,6 +27,9 @@ class UpstreamConnection(asyncio.Protocol):
         self.upstream.connections.append(self)
 
     def data_received(self, data: bytes) -> None:
+        if self.is_tunnel:
+            self.tunnelled += data
+            return
         self.raw += data
         completed = self.reader.feed(data)
         for message in self.reader.messages[self.heads :]:
@@ -111,9 +117,12 @@ class Upstream:
         task.add_done_callback(self.tasks.discard)
 
     async def write(self, connection: UpstreamConnection, script: Script) -> None:
+        sent = 0
         for step in steps(script, self.mode, self.everything):
             if isinstance(step, bytes):
                 connection.send(step)
+                sent += len(step)
+                connection.is_tunnel = sent == len(script.data) and b"HTTP/1.1 101 " in script.data
                 await asyncio.sleep(0.001 if self.mode.startswith("at ") else 0)
             elif step == "finish":
                 connection.transport.close()

@@ -91,9 +91,12 @@ struct ForwardingWriter {
             if origin.client.isUnspecified {
                 writeUnnamed(&lines, head, bytes.span, client: client)
             } else {
-                // RFC 9110 section 7.6.3: the version in which the request came.
-                lines.append(head.minorVersion == 0 ? "Via: 1.0 martlet" : "Via: 1.1 martlet")
-                lines.append("\r\nX-Forwarded-For: ")
+                // RFC 9110 section 7.6.3: the version in which the request came. One piece: two are dearer.
+                if head.minorVersion == 0 {
+                    lines.append("Via: 1.0 martlet\r\nX-Forwarded-For: ")
+                } else {
+                    lines.append("Via: 1.1 martlet\r\nX-Forwarded-For: ")
+                }
                 if isTrusted { appendChain(&lines, head, bytes.span) }
                 lines.append(origin.text.bytes.span.extracting(0..<origin.text.count))
                 lines.append("\r\nX-Real-IP: ")

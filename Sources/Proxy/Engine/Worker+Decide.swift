@@ -34,7 +34,7 @@ extension Worker where Driver: ~Copyable {
             reply(exchange, .loopDetected)
             return
         }
-        guard mayForward(exchange, key) else { return }
+        guard forwarding.maxForwards == .unlimited || mayForward(exchange, key) else { return }
         if snapshots[current].hasIdentityFields { snapshots[current].identityFields.remove(from: &request) }
         route(exchange, key)
     }
@@ -46,6 +46,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// Max-Forwards (RFC 9110 section 7.6.2). False: the request was answered here.
+    @inline(never)
     private mutating func mayForward(_ exchange: SlabKey, _ key: SlabKey) -> Bool {
         switch forwarding.maxForwards {
         case .unlimited:

@@ -20,7 +20,7 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].pool = snapshots[exchanges[exchange].snapshot].pools[number]
         let origin = downstreams[exchanges[exchange].downstream].origin
         forwarding.write(&request, from: origin)
-        exchanges[exchange].bindsConnection = forwarding.bindsConnection
+        if forwarding.bindsConnection { exchanges[exchange].bindsConnection = true }
         if let key = route.balanceKey {
             var bytes = driver.buffers.take(.message)
             key.append(to: &bytes, request)

@@ -136,6 +136,10 @@ extension Worker where Driver: ~Copyable {
             // RFC 9110 section 15.5.6 demands it. The head is not read to its end, so what the target would allow is unknown.
             answer.headers.append((name: "Allow", value: Method.supported))
         }
+        if code == .upgradeRefused {
+            // RFC 6455 section 4.2.2.
+            answer.headers.append((name: "Sec-WebSocket-Version", value: "13"))
+        }
         sendReply(exchange, answer)
     }
 }

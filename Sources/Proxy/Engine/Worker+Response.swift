@@ -137,8 +137,11 @@ extension Worker where Driver: ~Copyable {
         swap(&response.bytes, &buffer)
         runResponsePhase(exchange)
         // RFC 9110 section 7.6.3: the version in which the answer came.
-        let isOld = response.head.minorVersion == 0
-        response.additions.appendLines { $0.append(isOld ? "Via: 1.0 martlet\r\n" : "Via: 1.1 martlet\r\n") }
+        if response.head.minorVersion == 0 {
+            response.additions.appendLines { $0.append("Via: 1.0 martlet\r\n") }
+        } else {
+            response.additions.appendLines { $0.append("Via: 1.1 martlet\r\n") }
+        }
         let downstream = exchanges[exchange].downstream
         date.update(seconds: driver.wallClockSeconds)
         var out = driver.buffers.take(
