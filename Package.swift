@@ -136,7 +136,7 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware",
-                "Telemetry",
+                "Telemetry", "Client",
             ],
             path: "Tests/Simulation", swiftSettings: strict),
         .executableTarget(

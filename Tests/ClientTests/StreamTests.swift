@@ -39,6 +39,17 @@ import Testing
         }
     }
 
+    @Test(arguments: [nil, 0]) func `a stream without a piece is a request without content`(length: Int?) async throws {
+        let server = try Self.echo()
+        let session = try ClientSession()
+        // The first one opens the connection, the others find it.
+        for _ in 0..<3 {
+            let pieces = Pieces(count: 0, bytes: 0, made: Counter())
+            let response = try await session.post(server.url, body: .stream(pieces, length: length))
+            #expect(try await response.text() == "0 0")
+        }
+    }
+
     @Test(arguments: [nil, 5 * 30_000] as [Int?])
     func `A streamed body arrives whole, chunked or with its length`(length: Int?) async throws {
         let server = try Self.echo()

@@ -21,6 +21,8 @@ struct AnswerCheck {
         if plan.isOld, !head.values("transfer-encoding").isEmpty {
             network.violate("\(plan.nonce): a transfer coding for HTTP/1.0")
         }
+        let leave = head.values("x-auth")
+        if !leave.isEmpty, leave != [plan.nonce] { network.violate("\(plan.nonce): got the refusal of \(leave)") }
         guard isFromOrigin else { return }
         if nonces != [plan.nonce] { network.violate("\(plan.nonce): got the answer of \(nonces)") }
         if case .malformed = plan.originDefect { return }

@@ -45,6 +45,7 @@ package struct ExchangePlan: Sendable {
 
     /// Sixteen lower-case letters and digits, unlike any other.
     package let nonce: String
+    package var kind = ExchangeKind.plain
     package var method = "GET"
     package var requestBody = Framing.none
     package var expectsContinue = false
@@ -60,6 +61,14 @@ package struct ExchangePlan: Sendable {
     /// Time the origin thinks.
     package var thinks: Int64 = 0
     package var fillerCount = 0
+    /// Time until leave is given or refused, or the decision comes.
+    package var authDelay: Int64 = 0
+    package var decisionDelay: Int64 = 0
+    /// The content of a call's request comes in pieces.
+    package var callStreams = false
+    package var callReadsSlowly = false
+    /// 0: never.
+    package var callCancelledAfter: Int64 = 0
     package var clientDefect: ClientDefect?
     package var originDefect: OriginDefect?
     /// For cuts of chunks and the like.
@@ -75,7 +84,7 @@ package struct ExchangePlan: Sendable {
 
 extension ExchangePlan {
     /// Draws a plan. The world's faults say what goes wrong.
-    package static func draw(number: Int, network: SimulatedNetwork) -> ExchangePlan {
+    package static func draw(number: Int, network: SimulatedNetwork, isCall: Bool = false) -> ExchangePlan {
         var random = network.random
         let tail = String(random.next() & 0xFF_FFFF_FFFF, radix: 36)
         let head = "n\(number)x"
@@ -96,7 +105,55 @@ extension ExchangePlan {
         plan.fillerCount = random.below(10) == 0 ? random.below(3_000) : random.below(60)
         network.random = random
         plan.drawFaults(network)
+        if isCall { plan.becomeCall(network) } else if plan.clientDefect == nil { plan.drawKind(network) }
         return plan
+    }
+
+    private mutating func drawKind(_ network: SimulatedNetwork) {
+        switch network.random.below(10) {
+        case 0, 1:
+            var leave = ExchangeKind.Leave.given
+            if network.decides(.authRefuses) { leave = [.refused, .loginWanted, .redirected][network.random.below(3)] }
+            if network.decides(.authFails) {
+                leave = [.failing, .reset, .stalled, .tooLarge][network.random.below(4)]
+            }
+            if network.decides(.authSlow) { authDelay = Int64(network.random.below(800)) * 1_000_000 + 1 }
+            kind = .authorised(leave)
+        case 2:
+            var decision = ExchangeKind.Decision.passes
+            decisionDelay = Int64(network.random.below(50_000_000))
+            if network.decides(.decisionReplies) { decision = .replies }
+            if network.decides(.decisionLate) {
+                decision = .late
+                decisionDelay = 31_000_000_000 + Int64(network.random.below(30_000)) * 1_000_000
+            }
+            if network.decides(.decisionMissing) { decision = .missing }
+            kind = .decided(decision)
+        case 3:
+            kind = .limited
+        default:
+            break
+        }
+    }
+
+    private mutating func becomeCall(_ network: SimulatedNetwork) {
+        kind = .call
+        clientDefect = nil
+        isOld = false
+        wantsClose = false
+        expectsContinue = false
+        sendsSlowly = false
+        if case .malformed(let number) = originDefect, method == "HEAD" || number >= ResponseWriter.malformedHeadCount {
+            originDefect = .malformed(number % ResponseWriter.malformedHeadCount)
+        }
+        switch requestBody {
+        case .chunked: callStreams = true
+        // What is handed over whole is queued whole: it is in memory already.
+        case .length(let count): callStreams = count > 100_000 || network.random.below(2) == 0
+        case .none, .untilClose: break
+        }
+        callReadsSlowly = network.decides(.callSlowReader)
+        if network.decides(.callCancelled) { callCancelledAfter = 1 + Int64(network.random.below(300)) * 1_000_000 }
     }
 
     private mutating func drawFaults(_ network: SimulatedNetwork) {

@@ -69,6 +69,19 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     case originClosesAfterAnswer
     case originClosesIdle
 
+    // The service that `forward_auth` asks, and middleware that decides later.
+    case authSlow
+    case authRefuses
+    case authFails
+    case decisionReplies
+    /// After the gateway has answered.
+    case decisionLate
+    case decisionMissing
+
+    // Programs that use the gateway's own client.
+    case callSlowReader
+    case callCancelled
+
     /// Whether a correct gateway may fail an exchange because of it. In a seed without any of these every exchange must
     /// succeed, but for those that begin when the gateway is told to end.
     package var isLossy: Bool {
@@ -76,12 +89,12 @@ package enum FaultKind: Int, CaseIterable, Sendable {
         case .partialRead, .partialWrite, .delay, .reorder, .heldBackEvent, .batch, .spuriousWake, .wallClockStep,
             .acceptBurst, .acceptPause, .reload, .reloadStorm, .drain, .stop, .clientPipelines, .clientSlowBody,
             .clientSlowReader, .clientHalfCloses, .clientIsOld, .originInterim, .originUntilClose, .originSlowAnswer,
-            .originSlowReader:
+            .originSlowReader, .authSlow, .authRefuses, .decisionReplies, .callSlowReader:
             false
         case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .stallOne,
             .closeAfterQuiet, .clientAborts, .clientMalformed, .originEarlyAnswer, .originExtraBytes,
             .originTruncates, .originMalformed, .originResets, .originStalls, .originStopsReading,
-            .originClosesAfterAnswer, .originClosesIdle:
+            .originClosesAfterAnswer, .originClosesIdle, .authFails, .decisionLate, .decisionMissing, .callCancelled:
             true
         }
     }

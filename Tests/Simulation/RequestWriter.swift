@@ -7,8 +7,14 @@ enum RequestWriter {
     static func head(_ plan: ExchangePlan) -> [UInt8] {
         if case .malformed(let kind) = plan.clientDefect { return malformed(kind, plan.nonce) }
         var text =
-            "\(plan.method) /x/\(plan.nonce)?fill=\(plan.cutSeed % 97) HTTP/1.\(plan.isOld ? 0 : 1)\r\nHost: a.test\r\n"
+            "\(plan.method) /\(plan.kind.letter)/\(plan.nonce)?fill=\(plan.cutSeed % 97) HTTP/1.\(plan.isOld ? 0 : 1)\r\nHost: a.test\r\n"
         text += "X-Nonce: \(plan.nonce)\r\n"
+        switch plan.kind {
+        // Who says himself who he is must not be believed, however he spells it.
+        case .authorised: text += "X-User: u-evil\r\nx_user: u-evil\r\n"
+        case .limited: text += "X-Group: g\(plan.cutSeed % 3)\r\n"
+        case .plain, .decided, .tunnel, .call: break
+        }
         switch plan.requestBody {
         case .none, .untilClose: break
         case .length(let count): text += "Content-Length: \(count)\r\n"

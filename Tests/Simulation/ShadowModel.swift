@@ -29,6 +29,10 @@ package final class ShadowModel {
         fileprivate let connection: SimulatedConnection?
         /// The client ended its direction and waits for the answer.
         package var hasClientEnded = false
+        /// Times that `forward_auth` was answered.
+        package var authAnswers = 0
+        /// What the limiter had to say; nil: it was not asked.
+        package fileprivate(set) var mayPass: Bool?
 
         init(plan: ExchangePlan, connection: SimulatedConnection?, startedAt: Instant) {
             self.plan = plan
@@ -79,6 +83,7 @@ package final class ShadowModel {
         case .local(let status, let code):
             answeredLocally += 1
             codes[code, default: 0] += 1
+            if isDue(exchange, status) { return }
             if status < 400 { violate(exchange, "a local answer with status \(status)") }
             if !isExcused(exchange) { violate(exchange, "answered locally (\(status) \(code)) without a fault") }
         case .cut:
@@ -106,6 +111,28 @@ package final class ShadowModel {
         if case .malformed = plan.clientDefect { violate(exchange, "a malformed request was answered by the origin") }
     }
 
+    /// Whether the gateway's own answer is what the plan asks for.
+    private func isDue(_ exchange: Exchange, _ status: Int) -> Bool {
+        switch exchange.plan.kind {
+        case .authorised(let leave): leave.status == status && exchange.authAnswers > 0
+        case .decided(.replies): status == 418
+        case .limited: status == 429 && exchange.mayPass == false
+        case .plain, .decided, .tunnel, .call: false
+        }
+    }
+
+    package func exchange(_ nonce: String) -> Exchange? { byNonce[nonce] }
+
+    /// The limiter was asked, and this is what it had to say.
+    func limited(_ nonce: String, mayPass: Bool) {
+        guard let exchange = byNonce[nonce] else {
+            network.violate("the limiter was asked about \(nonce)")
+            return
+        }
+        if exchange.mayPass != nil { violate(exchange, "the limiter was asked twice") }
+        exchange.mayPass = mayPass
+    }
+
     /// The gateway closes a connection that the client wanted to keep.
     package func closed(behind exchange: Exchange) {
         if !isExcused(exchange), network.now < network.endsAt {
@@ -121,6 +148,7 @@ package final class ShadowModel {
     /// Whether it came too late for a gateway that was told to end, or took too long for it.
     private func isOvertakenByEnd(_ exchange: Exchange) -> Bool {
         guard network.now >= network.endsAt else { return false }
+        guard exchange.plan.kind != .call else { return true }
         return exchange.startedAt >= network.endsAt || network.now >= network.endedAt
             || exchange.connection.map { $0.acceptedAt >= network.endsAt } ?? false
     }
@@ -146,14 +174,51 @@ package final class ShadowModel {
         if exchange.outcome != nil, exchange.outcome != .cut, exchange.outcome != .gaveUp, exchange.headsAtOrigin > 1 {
             violate(exchange, "sent again after its end")
         }
+        checkLeave(exchange, head)
         checkHead(exchange, head)
         return exchange
+    }
+
+    /// The service behind `forward_auth` is asked. Nil when nobody may ask.
+    func auth(sees nonce: String, head: StrictHead) -> Exchange? {
+        guard let exchange = byNonce[nonce], case .authorised = exchange.plan.kind else {
+            network.violate("a sub-request for nobody: \(head.startLine)")
+            return nil
+        }
+        if head.startLine != "GET /check HTTP/1.1" { violate(exchange, "sub-request \(head.startLine)") }
+        if head.values("x-forwarded-method") != [exchange.plan.method] {
+            violate(exchange, "another method is asked for")
+        }
+        if head.values("x-forwarded-uri").first?.hasPrefix("/a/\(nonce)?fill=") != true {
+            violate(exchange, "leave is asked for \(head.values("x-forwarded-uri"))")
+        }
+        if exchange.headsAtOrigin > 0 { violate(exchange, "leave is asked for behind the request") }
+        return exchange
+    }
+
+    /// Nothing passes without the leave that it needs, or with another's.
+    private func checkLeave(_ exchange: Exchange, _ head: StrictHead) {
+        let users = head.values("x-user") + head.values("x_user")
+        let decisions = head.values("x-decided")
+        switch exchange.plan.kind {
+        case .authorised(let leave):
+            if leave != .given || exchange.authAnswers == 0 { violate(exchange, "passed without leave (\(leave))") }
+            if users != ["u-\(exchange.plan.nonce)"] { violate(exchange, "passed as \(users)") }
+        case .decided(let decision):
+            if decision == .replies || decision == .missing { violate(exchange, "passed, but \(decision)") }
+            if decisions != ["d-\(exchange.plan.nonce)"] { violate(exchange, "passed by \(decisions)") }
+        case .limited:
+            if exchange.mayPass == false { violate(exchange, "passed the limiter") }
+        case .plain, .tunnel, .call:
+            break
+        }
     }
 
     /// The forwarding normal form.
     private func checkHead(_ exchange: Exchange, _ head: StrictHead) {
         let plan = exchange.plan
-        if !head.startLine.hasPrefix("\(plan.method) /x/\(plan.nonce)?fill=") || !head.startLine.hasSuffix(" HTTP/1.1")
+        if !head.startLine.hasPrefix("\(plan.method) /\(plan.kind.letter)/\(plan.nonce)?fill=")
+            || !head.startLine.hasSuffix(" HTTP/1.1")
         {
             violate(exchange, "request line \(head.startLine)")
         }

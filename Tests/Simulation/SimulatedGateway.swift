@@ -1,3 +1,4 @@
+import Client
 import Config
 import Containers
 import EventLoop
@@ -15,25 +16,49 @@ final class SimulatedGateway {
     private let loads: WorkerLoads
     private var workers: [SimulatedWorker] = []
     private let builder: SnapshotBuilder
+    private let shadow: ShadowModel
+    private let limiter: LimiterModel
+    private let desk = VirtualDesk()
+    private let executors: [WorkerExecutor]
+    /// Runs the tasks of programs that use the gateway's own client.
+    private let programs: WorkerExecutor
+    private let programsWake = SimulatedWake()
+    private let callOrigin = UpstreamState.make(config: WorldConfig.callOrigin(), previous: nil)
+    private var caller: FakeCaller?
+    /// What tasks wait for that comes at its time.
+    private var owed: [Int: Owed] = [:]
+    private var debts = 0
+    /// Decisions that never come.
+    private var forgotten: [CheckedContinuation<ExchangeKind.Decision, Never>] = []
     /// All that were ever in force.
     private var snapshots: [Snapshot] = []
     /// Connections to an upstream, at most, by the most generous configuration so far.
     private var connectionsMost: [String: Int] = [:]
 
-    init(_ plan: WorldPlan, _ config: GatewayConfig, network: SimulatedNetwork, mutation: Mutation?) throws {
+    init(
+        _ plan: WorldPlan, _ config: GatewayConfig, network: SimulatedNetwork, shadow: ShadowModel, mutation: Mutation?
+    ) throws {
         self.network = network
+        self.shadow = shadow
         self.plan = plan
+        limiter = LimiterModel(network: network, shadow: shadow)
         loads = WorkerLoads(workers: plan.workers)
+        let calls = CallPort()
         builder = SnapshotBuilder(
-            kinds: MiddlewareKinds(), subrequests: NoSubrequests(), connectionsLimit: plan.connectionsLimit)
+            kinds: SimulatedMiddleware.kinds(desk), subrequests: GatewayClient(port: calls),
+            connectionsLimit: plan.connectionsLimit)
         let drivers = (0..<plan.workers).map { _ in SimulatedWake() }
         inboxes = drivers.map { wake in Inbox { wake.signal() } }
+        executors = drivers.map { wake in WorkerExecutor { wake.signal() } }
+        programs = WorkerExecutor { [programsWake] in programsWake.signal() }
+        calls.open(inboxes)
+        connectionsMost[callOrigin.name] = callOrigin.config.pool.maxConnections
         let snapshot = try adopt(config)
         for index in 0..<plan.workers {
             let wake = drivers[index]
             let context = WorkerContext(
                 index: index, inboxes: inboxes, loads: loads, connectionsLimit: plan.connectionsLimit,
-                executor: WorkerExecutor { wake.signal() }, relayedLength: plan.relayedLength)
+                executor: executors[index], relayedLength: plan.relayedLength)
             let driver = SimulatedDriver(
                 network: network, connections: 2 * plan.connectionsLimit + 200, isPolled: true, wake: wake,
                 mutation: mutation)
@@ -61,6 +86,11 @@ final class SimulatedGateway {
             hasRun = true
             check()
         }
+        if programsWake.take() {
+            programs.runJobs()
+            hasRun = true
+        }
+        serveDesk()
         if hasRun { return }
         var next = network.nextEvent
         for worker in workers where !worker.isStopped { next = min(next, worker.worker.driver.nextTime) }
@@ -69,11 +99,77 @@ final class SimulatedGateway {
         if next != .never { network.advance(to: next) }
     }
 
+    /// What tasks wait for gets its time.
+    private func serveDesk() {
+        limiter.follow(desk.takeProbes())
+        for question in desk.takeQuestions() { decide(question) }
+        for sleep in desk.takeSleeps() {
+            network.inflicts(.callSlowReader)
+            let number = owe(Owed(sleep: sleep.end))
+            network.after(sleep.nanoseconds) { [unowned self] in owed.removeValue(forKey: number)?.pay() }
+        }
+        caller?.take(desk.takeResults())
+    }
+
+    private func decide(_ question: VirtualDesk.Question) {
+        guard let exchange = shadow.exchange(question.nonce), case .decided(let decision) = exchange.plan.kind else {
+            network.violate("a decision on \(question.nonce) is asked for")
+            question.answer.resume(returning: .replies)
+            return
+        }
+        switch decision {
+        case .passes: break
+        case .replies: network.inflicts(.decisionReplies)
+        case .late:
+            network.inflicts(.decisionLate)
+            exchange.taints.append("decided late")
+        case .missing:
+            network.inflicts(.decisionMissing)
+            exchange.taints.append("not decided")
+            forgotten.append(question.answer)
+            return
+        }
+        let number = owe(Owed(decision: question.answer, verdict: decision))
+        network.after(exchange.plan.decisionDelay) { [unowned self] in owed.removeValue(forKey: number)?.pay() }
+    }
+
+    private func owe(_ debt: Owed) -> Int {
+        debts += 1
+        owed[debts] = debt
+        return debts
+    }
+
+    /// Whether a task still waits for something that comes.
+    var isOwing: Bool { !owed.isEmpty }
+
+    var limiterRefusals: Int { limiter.refused }
+
+    // MARK: Programs
+
+    func makeCalls() {
+        let count = network.random.below(2) * network.random.below(8)
+        let plans = (0..<count).map { ExchangePlan.draw(number: 1_000 + $0, network: network, isCall: true) }
+        caller = FakeCaller(
+            plans, origin: callOrigin, inboxes: inboxes, executor: programs, desk: desk, network: network,
+            shadow: shadow)
+    }
+
+    var areCallsDone: Bool { caller?.isDone ?? true }
+
+    /// Lets every task end.
+    func end() {
+        for debt in owed.values { debt.pay() }
+        for answer in forgotten { answer.resume(returning: .replies) }
+        for question in desk.takeQuestions() { question.answer.resume(returning: .replies) }
+        for sleep in desk.takeSleeps() { sleep.end.resume() }
+        for executor in executors + [programs] { executor.runJobs() }
+    }
+
     /// What must hold between any two turns.
     private func check() {
         guard let snapshot = snapshots.last else { return }
         var connections = 0
-        for upstream in snapshot.upstreams {
+        for upstream in snapshot.upstreams + [callOrigin] {
             let gauges = upstream.gauges
             connections += gauges.connections
             if gauges.connections > connectionsMost[upstream.name, default: 0] {
@@ -154,7 +250,7 @@ final class SimulatedGateway {
             expected.pools = worker.isStopped ? accounts.pools : snapshots.last?.upstreams.count ?? 0
             if accounts != expected { found.append("\(accounts)") }
         }
-        for upstream in snapshots.flatMap(\.upstreams) {
+        for upstream in snapshots.flatMap(\.upstreams) + [callOrigin] {
             let gauges = upstream.gauges
             let isZero = gauges.connections == 0 && gauges.pending == 0 && gauges.retries == 0 && gauges.requests == 0
             if !isZero { found.append("\(gauges)") }
@@ -163,5 +259,17 @@ final class SimulatedGateway {
             found.append("\(loads.load(index)) connections counted for worker \(index)")
         }
         return found
+    }
+}
+
+/// Something that a task waits for.
+private struct Owed {
+    var decision: CheckedContinuation<ExchangeKind.Decision, Never>?
+    var verdict = ExchangeKind.Decision.replies
+    var sleep: CheckedContinuation<Void, Never>?
+
+    func pay() {
+        decision?.resume(returning: verdict)
+        sleep?.resume()
     }
 }

@@ -20,6 +20,8 @@ package struct Simulation {
         package var upstreamOpenMax: Int
         package var relays: Int
         package var handOvers: Int
+        /// By the limiter, as it must.
+        package var refused: Int
         /// Of everything that happened, in order.
         package var digest: UInt64
     }
@@ -30,6 +32,9 @@ package struct Simulation {
     package static let origins: [SocketAddress] = [
         .ip(.v4(0x0A00_0101), port: 9_000), .ip(.v4(0x0A00_0102), port: 9_000), .unix(path: "/run/origin.sock"),
     ]
+    package static let authService = SocketAddress.ip(.v4(0x0A00_0201), port: 9_100)
+    /// Of calls that name no upstream.
+    package static let callOrigin = SocketAddress.ip(.v4(0x0A00_0301), port: 9_000)
     /// Turns after which a world that does not end is given up.
     private static let turnsLimit = 400_000
     /// Virtual time in which a gateway must have closed everything after its last client.
@@ -65,13 +70,15 @@ package struct Simulation {
         }
         let shadow = ShadowModel(network: network)
         network.openListener(Self.listenerDescriptor, address: Self.listenerAddress)
-        for address in Self.origins {
+        for address in Self.origins + [Self.callOrigin] {
             network.add(FakeOrigin(address: address, network: network, shadow: shadow))
         }
-        let gateway = try SimulatedGateway(plan, config, network: network, mutation: mutation)
+        network.add(FakeAuthService(address: Self.authService, network: network, shadow: shadow))
+        let gateway = try SimulatedGateway(plan, config, network: network, shadow: shadow, mutation: mutation)
         for _ in 0..<4 { gateway.turn() }
         let baseline = network.buffersOutstanding
         let clients = makeClients(network, shadow)
+        gateway.makeCalls()
         var turns = 0
         var deadline = Instant.never
         while turns < Self.turnsLimit, network.violations.isEmpty {
@@ -80,16 +87,17 @@ package struct Simulation {
             if network.queuedBytesMax > queuedBytesLimit {
                 network.violate("\(network.queuedBytesMax) bytes queued on one socket")
             }
-            if deadline == .never, clients.allSatisfy(\.isDone) {
+            if deadline == .never, clients.allSatisfy(\.isDone), gateway.areCallsDone {
                 deadline = network.now.advanced(by: Self.settleTime)
             }
-            if deadline != .never, hasSettled(network, deadline: deadline) { break }
+            if deadline != .never, !gateway.isOwing, hasSettled(network, deadline: deadline) { break }
         }
         if network.violations.isEmpty {
             shadow.finish()
             finish(network, baseline: baseline, hasEnded: turns < Self.turnsLimit)
             for text in gateway.leftovers() { network.violate("left over: \(text)") }
         }
+        gateway.end()
         network.end()
         return Report(
             seed: seed, violations: network.violations, faults: network.faults, exchanges: shadow.exchanges.count,
@@ -97,6 +105,7 @@ package struct Simulation {
             turns: turns, virtualSeconds: Int(network.now.nanoseconds / 1_000_000_000),
             buffersMax: network.buffersOutstandingMax, queuedBytesMax: network.queuedBytesMax,
             upstreamOpenMax: network.upstreamOpenMax, relays: network.relays, handOvers: network.handOversCount,
+            refused: gateway.limiterRefusals,
             digest: digest.value)
     }
 

@@ -12,6 +12,7 @@ package struct SimulationRun: Sendable {
     private var virtualSeconds = 0
     package private(set) var relays = 0
     package private(set) var handOvers = 0
+    private var refused = 0
     /// `SIM_SEED=n: what broke`, one for each seed that failed.
     package private(set) var failures: [String] = []
 
@@ -39,6 +40,7 @@ package struct SimulationRun: Sendable {
         virtualSeconds += report.virtualSeconds
         relays += report.relays
         handOvers += report.handOvers
+        refused += report.refused
         for (code, count) in report.codes { codes[code, default: 0] += count }
         if !report.violations.isEmpty {
             failures.append("SIM_SEED=\(report.seed): \(report.violations.joined(separator: "\n    "))")
@@ -58,6 +60,7 @@ package struct SimulationRun: Sendable {
         virtualSeconds += other.virtualSeconds
         relays += other.relays
         handOvers += other.handOvers
+        refused += other.refused
         codes.merge(other.codes) { $0 + $1 }
         failures += other.failures
     }
@@ -70,7 +73,7 @@ package struct SimulationRun: Sendable {
             \(virtualSeconds) virtual seconds
             \(codes.joined(separator: ", "))
             at most \(queuedMax) bytes queued on a connection, \(buffersMax) buffers of a worker in use
-            \(relays) pieces relayed, \(handOvers) connections handed over
+            \(relays) pieces relayed, \(handOvers) connections handed over, \(refused) requests refused by the limiter
             \(injected) faults of \(totals.counts.count) kinds:
             \(totals.table)
             """

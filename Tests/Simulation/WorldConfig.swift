@@ -27,10 +27,71 @@ enum WorldConfig {
         upstream.timeouts.queue = .seconds(100)
         upstream.pool.maxConnections = [1, 2, 5, 100][random.below(4)]
         upstream.pool.idleTimeout = .milliseconds([20, 300, 15_000, 40_000][random.below(4)])
-        config.upstreams = [upstream]
-        let path = RouteConfig.Path(segments: [.tail(nil)], hasTrailingSlash: false, source: "/*")
-        config.routes = [RouteConfig(name: "all", path: path, action: .upstream("origin"), location: place)]
+        var auth = UpstreamConfig(name: "auth", location: place)
+        auth.endpoints = [endpoint(Simulation.authService)]
+        auth.timeouts.connect = .seconds(1)
+        auth.timeouts.response = .seconds(3)
+        auth.pool.maxConnections = 20 + random.below(80)
+        auth.pool.idleTimeout = upstream.pool.idleTimeout
+        config.upstreams = [upstream, auth]
+        config.middleware = middleware(limit: drawLimit(&random))
+        config.routes = [
+            route("all", nil, []), route("authorised", "a", ["auth"]), route("decided", "m", ["decide"]),
+            route("limited", "l", ["asks", "limit", "passed"]),
+        ]
         return config
+    }
+
+    private static func route(_ name: String, _ letter: String?, _ middleware: [String]) -> RouteConfig {
+        let first = letter.map { [RouteConfig.PathSegment.literal($0)] } ?? []
+        let path = RouteConfig.Path(
+            segments: first + [.tail(nil)], hasTrailingSlash: false, source: letter.map { "/\($0)/*" } ?? "/*")
+        var route = RouteConfig(name: name, path: path, action: .upstream("origin"), location: place)
+        route.middleware = middleware
+        return route
+    }
+
+    private static func drawLimit(_ random: inout RandomSource) -> RateLimitConfig {
+        var limit = RateLimitConfig()
+        limit.count = 1 + random.below(5)
+        limit.period = .milliseconds([100, 1_000, 5_000][random.below(3)])
+        limit.burst = 1 + random.below(5)
+        limit.key = [.header("x-group")]
+        return limit
+    }
+
+    private static func middleware(limit: RateLimitConfig) -> [NamedMiddleware] {
+        var auth = ForwardAuthConfig(upstream: "auth")
+        auth.path = "/check"
+        auth.timeout = .seconds(5)
+        auth.requestHeaders = ["x-nonce"]
+        auth.copyHeaders = ["X-User"]
+        let interval =
+            limit.period.components.seconds * 1_000_000_000 + limit.period.components.attoseconds / 1_000_000_000
+        let each = interval / Int64(limit.count)
+        let kinds: [(String, MiddlewareConfig)] = [
+            ("auth", .forwardAuth(auth)), ("decide", .custom(kind: "decide", settings: [:])),
+            (
+                "asks",
+                .custom(kind: "asks", settings: ["interval": "\(each)", "tolerance": "\(each * Int64(limit.burst))"])
+            ),
+            ("limit", .rateLimit(limit)), ("passed", .custom(kind: "passed", settings: [:])),
+        ]
+        return kinds.map { NamedMiddleware(name: $0.0, kind: $0.1, location: place) }
+    }
+
+    /// The pool of calls to an origin outside of the configuration.
+    static func callOrigin() -> UpstreamConfig {
+        var upstream = UpstreamConfig(name: "client:origin", location: place)
+        upstream.endpoints = [endpoint(Simulation.callOrigin)]
+        upstream.host = .endpoint
+        upstream.timeouts.connect = .seconds(1)
+        upstream.timeouts.response = .seconds(3)
+        upstream.timeouts.bodyIdle = .seconds(3)
+        upstream.timeouts.queue = .seconds(100)
+        upstream.pool.maxConnections = 3
+        upstream.pool.idleTimeout = .seconds(5)
+        return upstream
     }
 
     static func balance(_ random: inout RandomSource) -> UpstreamConfig.Balance {
@@ -47,12 +108,13 @@ enum WorldConfig {
     static func change(_ old: GatewayConfig, _ random: inout RandomSource) -> GatewayConfig {
         var config = old
         config.upstreams[0].timeouts.response = .milliseconds(2_500 + random.below(1_000))
-        switch random.below(6) {
+        switch random.below(7) {
         case 0, 1:
             let count = 1 + random.below(Simulation.origins.count)
             config.upstreams[0].endpoints = Simulation.origins.prefix(count).map { endpoint($0) }
         case 2: config.upstreams[0].balance = balance(&random)
         case 3: config.upstreams[0].pool.maxConnections = [1, 2, 5, 100][random.below(4)]
+        case 4: config.middleware = middleware(limit: drawLimit(&random))
         default: break
         }
         return config

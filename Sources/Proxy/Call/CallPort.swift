@@ -7,7 +7,7 @@ package final class CallPort: Sendable {
 
     package init() {}
 
-    func open(_ inboxes: [Inbox]) { self.inboxes.withLock { $0 = inboxes } }
+    package func open(_ inboxes: [Inbox]) { self.inboxes.withLock { $0 = inboxes } }
 
     /// The inbox for the next call: the worker's own when asked from a task that runs on one, else each in its turn. Nil: there
     /// are no workers yet.

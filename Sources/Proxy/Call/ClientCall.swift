@@ -44,6 +44,8 @@ struct ClientCall: ~Copyable {
 
     // Request content.
     var isRequestComplete = false
+    /// All content was handed over before the head was sent.
+    var isContentOver = false
     /// Bytes of a declared length that have not come yet.
     var requestRest = 0
     /// Bytes queued at the last look: fewer mean progress.

@@ -52,7 +52,7 @@ extension Worker where Driver: ~Copyable {
         case .stream(let length):
             calls[key].requestRest = length ?? 0
             driver.send(socket, out, more: false)
-            request.handle.demandContent()
+            if calls[key].isContentOver { endCallContent(request.handle) } else { request.handle.demandContent() }
         }
         armCallWriting(key)
     }
@@ -110,8 +110,12 @@ extension Worker where Driver: ~Copyable {
         armCallWriting(key)
     }
 
+    /// All pieces were handed over. Of a stream without any this is told before there is a connection.
     mutating func endCallContent(_ handle: ClientCallHandle) {
-        guard let key = call(of: handle), !calls[key].isRequestComplete, sessions.contains(calls[key].session) else {
+        guard let key = call(of: handle), !calls[key].isRequestComplete else { return }
+        guard calls[key].phase == .sending || calls[key].phase == .receiving, sessions.contains(calls[key].session)
+        else {
+            calls[key].isContentOver = true
             return
         }
         if case .stream(.some) = calls[key].request.body {
