@@ -109,6 +109,16 @@ extension ExchangePlan {
         return plan
     }
 
+    /// The handshake of a WebSocket connection.
+    static func drawTunnel(number: Int, network: SimulatedNetwork) -> ExchangePlan {
+        let drawn = draw(number: number, network: network)
+        var plan = ExchangePlan(nonce: drawn.nonce)
+        plan.kind = .tunnel
+        plan.cutSeed = drawn.cutSeed
+        plan.fillerCount = drawn.fillerCount
+        return plan
+    }
+
     private mutating func drawKind(_ network: SimulatedNetwork) {
         switch network.random.below(10) {
         case 0, 1:

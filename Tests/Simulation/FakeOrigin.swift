@@ -33,6 +33,7 @@ private final class OriginSession: SimulatedPeer {
     private var isRequestComplete = false
     private var isAnswerComplete = false
     private var isGone = false
+    private var tunnel: TunnelEnd?
     /// Counts exchanges, so that a timer of an earlier one does nothing.
     private var generation = 0
 
@@ -52,6 +53,10 @@ private final class OriginSession: SimulatedPeer {
 
     func received(_ connection: SimulatedConnection, _ bytes: [UInt8]) {
         guard !isGone else { return }
+        if let tunnel {
+            tunnel.received(bytes)
+            return
+        }
         reader.feed(bytes)
         while !isGone, let event = reader.next(method: "") { handle(event) }
     }
@@ -68,6 +73,10 @@ private final class OriginSession: SimulatedPeer {
             guard let exchange else { return }
             isRequestComplete = true
             shadow.originReachedEnd(exchange, received: received)
+            if let plan = exchange.tunnelPlan {
+                switchProtocols(exchange, plan)
+                return
+            }
             if !exchange.plan.answersEarly { think() } else { finishExchange() }
         case .malformed(let reason):
             network.violate("\(exchange?.plan.nonce ?? "?"): the gateway sent a malformed request: \(reason)")
@@ -105,6 +114,28 @@ private final class OriginSession: SimulatedPeer {
             seen.taints.append("early answer")
             think()
         }
+    }
+
+    private func switchProtocols(_ exchange: ShadowModel.Exchange, _ plan: TunnelPlan) {
+        let nonce = "X-Nonce: \(exchange.plan.nonce)\r\n"
+        if plan.handshake == .refused {
+            network.inflicts(.tunnelRefused)
+            connection.write(Array("HTTP/1.1 403 Forbidden\r\n\(nonce)Content-Length: 2\r\n\r\nno".utf8))
+            isAnswerComplete = true
+            return
+        }
+        var acceptance = FakeWebSocketClient.acceptance
+        if plan.handshake == .wrongKey {
+            network.inflicts(.tunnelWrongKey)
+            exchange.taints.append("wrong key")
+            acceptance = "AAAA" + acceptance.dropFirst(4)
+        }
+        let fields = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: \(acceptance)\r\n"
+        connection.write(Array("HTTP/1.1 101 Switching Protocols\r\n\(nonce)\(fields)\r\n".utf8))
+        let tunnel = TunnelEnd(.response, of: exchange, plan, on: connection, network) { [unowned self] in isGone = true
+        }
+        self.tunnel = tunnel
+        tunnel.start()
     }
 
     // MARK: Answers
@@ -223,8 +254,12 @@ private final class OriginSession: SimulatedPeer {
         guard !isGone else { return }
         // The gateway leaves: in the middle of a request it had better say so by not ending it properly.
         isGone = true
+        tunnel?.ended()
         connection.close()
     }
 
-    func wasReset(_ connection: SimulatedConnection) { isGone = true }
+    func wasReset(_ connection: SimulatedConnection) {
+        isGone = true
+        tunnel?.ended()
+    }
 }

@@ -82,6 +82,19 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     case callSlowReader
     case callCancelled
 
+    // The ends of WebSocket connections.
+    case tunnelRefused
+    case tunnelWrongKey
+    /// A frame that must not be.
+    case tunnelClientBreach
+    case tunnelOriginBreach
+    /// A message that is too long.
+    case tunnelTooMuch
+    case tunnelClientLeaves
+    case tunnelOriginLeaves
+    /// Neither end says anything more.
+    case tunnelSilence
+
     /// Whether a correct gateway may fail an exchange because of it. In a seed without any of these every exchange must
     /// succeed, but for those that begin when the gateway is told to end.
     package var isLossy: Bool {
@@ -89,12 +102,15 @@ package enum FaultKind: Int, CaseIterable, Sendable {
         case .partialRead, .partialWrite, .delay, .reorder, .heldBackEvent, .batch, .spuriousWake, .wallClockStep,
             .acceptBurst, .acceptPause, .reload, .reloadStorm, .drain, .stop, .clientPipelines, .clientSlowBody,
             .clientSlowReader, .clientHalfCloses, .clientIsOld, .originInterim, .originUntilClose, .originSlowAnswer,
-            .originSlowReader, .authSlow, .authRefuses, .decisionReplies, .callSlowReader:
+            .originSlowReader, .authSlow, .authRefuses, .decisionReplies, .callSlowReader, .tunnelRefused,
+            .tunnelSilence:
             false
         case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .stallOne,
             .closeAfterQuiet, .clientAborts, .clientMalformed, .originEarlyAnswer, .originExtraBytes,
             .originTruncates, .originMalformed, .originResets, .originStalls, .originStopsReading,
-            .originClosesAfterAnswer, .originClosesIdle, .authFails, .decisionLate, .decisionMissing, .callCancelled:
+            .originClosesAfterAnswer, .originClosesIdle, .authFails, .decisionLate, .decisionMissing, .callCancelled,
+            .tunnelWrongKey, .tunnelClientBreach, .tunnelOriginBreach, .tunnelTooMuch, .tunnelClientLeaves,
+            .tunnelOriginLeaves:
             true
         }
     }

@@ -12,6 +12,8 @@ package final class ShadowModel {
         case cut
         /// The client never sent all of it and left.
         case gaveUp
+        /// The connection became a WebSocket's, and is over.
+        case tunnel
     }
 
     package final class Exchange {
@@ -29,13 +31,17 @@ package final class ShadowModel {
         fileprivate let connection: SimulatedConnection?
         /// The client ended its direction and waits for the answer.
         package var hasClientEnded = false
+        /// For a WebSocket connection.
+        let tunnelPlan: TunnelPlan?
+        let tunnel = TunnelRecord()
         /// Times that `forward_auth` was answered.
         package var authAnswers = 0
         /// What the limiter had to say; nil: it was not asked.
         package fileprivate(set) var mayPass: Bool?
 
-        init(plan: ExchangePlan, connection: SimulatedConnection?, startedAt: Instant) {
+        init(plan: ExchangePlan, tunnel: TunnelPlan?, connection: SimulatedConnection?, startedAt: Instant) {
             self.plan = plan
+            tunnelPlan = tunnel
             self.connection = connection
             self.startedAt = startedAt
         }
@@ -50,6 +56,7 @@ package final class ShadowModel {
     package private(set) var answered = 0
     package private(set) var answeredLocally = 0
     package private(set) var cut = 0
+    package private(set) var tunnels = 0
     /// Local answers by their code.
     package private(set) var codes: [String: Int] = [:]
 
@@ -61,8 +68,10 @@ package final class ShadowModel {
 
     // MARK: The client's side
 
-    package func begin(_ plan: ExchangePlan, connection: SimulatedConnection?) -> Exchange {
-        let exchange = Exchange(plan: plan, connection: connection, startedAt: network.now)
+    func begin(
+        _ plan: ExchangePlan, connection: SimulatedConnection?, tunnel: TunnelPlan? = nil
+    ) -> Exchange {
+        let exchange = Exchange(plan: plan, tunnel: tunnel, connection: connection, startedAt: network.now)
         byNonce[plan.nonce] = exchange
         exchanges.append(exchange)
         return exchange
@@ -91,6 +100,7 @@ package final class ShadowModel {
             // In a pool's queue a place is worth more than the chance that such a client still reads.
             let gaveWay = exchange.hasClientEnded && exchange.headsAtOrigin == 0
             if !gaveWay, !isExcused(exchange) { violate(exchange, "cut without a fault") }
+        case .tunnel: tunnels += 1
         case .gaveUp:
             if !isExcused(exchange) { violate(exchange, "given up without a reason") }
         }
@@ -141,8 +151,12 @@ package final class ShadowModel {
     }
 
     private func isExcused(_ exchange: Exchange) -> Bool {
-        !exchange.taints.isEmpty || network.lastExcuse >= exchange.startedAt.advanced(by: -Self.excuseSlack)
-            || isOvertakenByEnd(exchange)
+        !exchange.taints.isEmpty || isDisturbed(exchange)
+    }
+
+    /// Whether something may have hit it that was not meant for it.
+    private func isDisturbed(_ exchange: Exchange) -> Bool {
+        network.lastExcuse >= exchange.startedAt.advanced(by: -Self.excuseSlack) || isOvertakenByEnd(exchange)
     }
 
     /// Whether it came too late for a gateway that was told to end, or took too long for it.
@@ -246,5 +260,39 @@ package final class ShadowModel {
     /// Every exchange must have ended.
     package func finish() {
         for exchange in exchanges where exchange.outcome == nil { violate(exchange, "neither answered nor failed") }
+        for exchange in exchanges where exchange.outcome == .tunnel { checkTunnel(exchange) }
+    }
+}
+
+extension ShadowModel {
+    /// A WebSocket connection is over: all frames have come, and who was told why is the one who had to be.
+    private func checkTunnel(_ exchange: Exchange) {
+        guard let plan = exchange.tunnelPlan, !isDisturbed(exchange) else { return }
+        let record = exchange.tunnel
+        let isClosedByOrigin = record.sent[.response]?.contains { $0.opcode == 8 } == true
+        // Only between two frames can a gateway say anything.
+        let mayHear = record.isWhole(from: .response) && !isClosedByOrigin
+        switch plan.ending {
+        case .clientCloses, .originCloses, .silence:
+            for side in [Payload.Side.request, .response] where !record.isWhole(from: side) {
+                violate(exchange, "frames of \(side) are lost")
+            }
+            if plan.ending == .silence, record.gatewayCloses != [.request: 1_001, .response: 1_001] {
+                violate(exchange, "a silent tunnel was closed with \(record.gatewayCloses)")
+            }
+        case .clientBreach, .originBreach:
+            if mayHear, record.gatewayCloses[.request] != 1_002 {
+                violate(exchange, "the client of a breach was told \(record.gatewayCloses)")
+            }
+        case .clientSendsTooMuch:
+            if mayHear, record.gatewayCloses[.request] != 1_009 {
+                violate(exchange, "the client of a message too long was told \(record.gatewayCloses)")
+            }
+        case .originLeaves(resets: false):
+            if mayHear, record.gatewayCloses[.request] != 1_011 {
+                violate(exchange, "the client of an origin that left was told \(record.gatewayCloses)")
+            }
+        case .clientLeaves, .originLeaves: break
+        }
     }
 }

@@ -22,6 +22,7 @@ package struct Simulation {
         package var handOvers: Int
         /// By the limiter, as it must.
         package var refused: Int
+        package var tunnels: Int
         /// Of everything that happened, in order.
         package var digest: UInt64
     }
@@ -78,6 +79,7 @@ package struct Simulation {
         for _ in 0..<4 { gateway.turn() }
         let baseline = network.buffersOutstanding
         let clients = makeClients(network, shadow)
+        let tunnels = makeTunnels(network, shadow)
         gateway.makeCalls()
         var turns = 0
         var deadline = Instant.never
@@ -87,7 +89,9 @@ package struct Simulation {
             if network.queuedBytesMax > queuedBytesLimit {
                 network.violate("\(network.queuedBytesMax) bytes queued on one socket")
             }
-            if deadline == .never, clients.allSatisfy(\.isDone), gateway.areCallsDone {
+            if deadline == .never, clients.allSatisfy(\.isDone), tunnels.allSatisfy(\.isDone),
+                gateway.areCallsDone
+            {
                 deadline = network.now.advanced(by: Self.settleTime)
             }
             if deadline != .never, !gateway.isOwing, hasSettled(network, deadline: deadline) { break }
@@ -106,6 +110,7 @@ package struct Simulation {
             buffersMax: network.buffersOutstandingMax, queuedBytesMax: network.queuedBytesMax,
             upstreamOpenMax: network.upstreamOpenMax, relays: network.relays, handOvers: network.handOversCount,
             refused: gateway.limiterRefusals,
+            tunnels: shadow.tunnels,
             digest: digest.value)
     }
 
@@ -130,6 +135,16 @@ package struct Simulation {
                 address: address, descriptor: Self.listenerDescriptor, plans: plans, network: network, shadow: shadow)
             let start = isBurst ? burstAt : 10_000_000 + Int64(network.random.below(2_000)) * 1_000_000
             network.after(start) { client.start() }
+            return client
+        }
+    }
+
+    private func makeTunnels(_ network: SimulatedNetwork, _ shadow: ShadowModel) -> [FakeWebSocketClient] {
+        (0..<(network.random.below(2) * network.random.below(5))).map { index in
+            let client = FakeWebSocketClient(
+                number: 2_000 + index, address: .ip(.v4(0x0B00_1000 + UInt32(index)), port: 50_000), network: network,
+                shadow: shadow)
+            network.after(10_000_000 + Int64(network.random.below(2_000)) * 1_000_000) { client.start() }
             return client
         }
     }

@@ -13,6 +13,7 @@ package struct SimulationRun: Sendable {
     package private(set) var relays = 0
     package private(set) var handOvers = 0
     private var refused = 0
+    private var tunnels = 0
     /// `SIM_SEED=n: what broke`, one for each seed that failed.
     package private(set) var failures: [String] = []
 
@@ -41,6 +42,7 @@ package struct SimulationRun: Sendable {
         relays += report.relays
         handOvers += report.handOvers
         refused += report.refused
+        tunnels += report.tunnels
         for (code, count) in report.codes { codes[code, default: 0] += count }
         if !report.violations.isEmpty {
             failures.append("SIM_SEED=\(report.seed): \(report.violations.joined(separator: "\n    "))")
@@ -61,6 +63,7 @@ package struct SimulationRun: Sendable {
         relays += other.relays
         handOvers += other.handOvers
         refused += other.refused
+        tunnels += other.tunnels
         codes.merge(other.codes) { $0 + $1 }
         failures += other.failures
     }
@@ -73,7 +76,8 @@ package struct SimulationRun: Sendable {
             \(virtualSeconds) virtual seconds
             \(codes.joined(separator: ", "))
             at most \(queuedMax) bytes queued on a connection, \(buffersMax) buffers of a worker in use
-            \(relays) pieces relayed, \(handOvers) connections handed over, \(refused) requests refused by the limiter
+            \(relays) pieces relayed, \(handOvers) connections handed over, \(refused) requests refused by the limiter, \
+            \(tunnels) WebSocket connections
             \(injected) faults of \(totals.counts.count) kinds:
             \(totals.table)
             """

@@ -37,9 +37,17 @@ enum WorldConfig {
         config.middleware = middleware(limit: drawLimit(&random))
         config.routes = [
             route("all", nil, []), route("authorised", "a", ["auth"]), route("decided", "m", ["decide"]),
-            route("limited", "l", ["asks", "limit", "passed"]),
+            route("limited", "l", ["asks", "limit", "passed"]), tunnelRoute(&random),
         ]
         return config
+    }
+
+    private static func tunnelRoute(_ random: inout RandomSource) -> RouteConfig {
+        var route = route("tunnels", "w", [])
+        route.webSocket.idleTimeout = .seconds(6)
+        route.webSocket.maxMessage = TunnelPlan.messageLimit
+        if random.below(2) == 0 { route.webSocket.pingInterval = .seconds(2) }
+        return route
     }
 
     private static func route(_ name: String, _ letter: String?, _ middleware: [String]) -> RouteConfig {

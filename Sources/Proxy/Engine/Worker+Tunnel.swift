@@ -93,6 +93,7 @@ extension Worker where Driver: ~Copyable {
         response.now = driver.now
         swap(&response.bytes, &buffer)
         runResponsePhase(exchange)
+        date.update(seconds: driver.wallClockSeconds)
         var out = driver.buffers.take(atLeast: response.head.byteCount + response.additions.span.count + 512)
         let isEncoded =
             (try? ResponseEncoder.append(
@@ -211,11 +212,12 @@ extension Worker where Driver: ~Copyable {
         let downstream = exchanges[exchange].downstream
         let key = exchanges[exchange].tunnel
         guard downstreams.contains(downstream), tunnels.contains(key) else { return }
-        tunnels[key].upstreamEnded = true
-        if tunnels[key].clientEnded {
+        // A connection may end and then break: what the client still says has nowhere to go.
+        guard !tunnels[key].clientEnded, !tunnels[key].upstreamEnded else {
             endTunnel(exchange)
             return
         }
+        tunnels[key].upstreamEnded = true
         if !tunnels[key].fromUpstream.isClosed, !tunnels[key].isClosing {
             if tunnels[key].mayWriteToClient { sendClose(.internalError, toClient: downstream) }
             exchanges[exchange].code = .connectionTerminated
@@ -287,11 +289,7 @@ extension Worker where Driver: ~Copyable {
         }
         if tunnels[key].isIdle(now: driver.now) {
             if exchanges[exchange].code == .none { exchanges[exchange].code = .idleTimeout }
-            if tunnels[key].isClosing {
-                endTunnel(exchange)
-            } else {
-                closeTunnel(exchange, .goingAway, fromClientFault: nil)
-            }
+            closeTunnel(exchange, .goingAway, fromClientFault: nil)
             return
         }
         if tunnels[key].drainAt <= driver.now {

@@ -80,12 +80,12 @@ struct Tunnel {
 
     /// When something has to be done.
     var deadline: Instant {
-        var deadline = min(closeAt, drainAt)
-        deadline = min(deadline, lastActivity.advanced(by: idleTimeout))
-        return isClosing ? deadline : min(deadline, nextPing)
+        // Silence is no reason to hurry peers that have just been told of it.
+        if isClosing { return closeAt }
+        return min(min(closeAt, drainAt), min(lastActivity.advanced(by: idleTimeout), nextPing))
     }
 
-    func isIdle(now: Instant) -> Bool { lastActivity.advanced(by: idleTimeout) <= now }
+    func isIdle(now: Instant) -> Bool { !isClosing && lastActivity.advanced(by: idleTimeout) <= now }
 
     /// Whether a ping is due; it counts as sent.
     mutating func takePing(now: Instant) -> Bool {
