@@ -63,7 +63,10 @@ class Bytes:
     def is_ended(self) -> bool:
         """Whether the peer has closed, without waiting or reading."""
         try:
-            return self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            # Python waits as long as the socket's timeout says, whatever the flags; another thread may be reading here.
+            with self.socket.dup() as other:
+                other.settimeout(0)
+                return other.recv(1, socket.MSG_PEEK) == b""
         except BlockingIOError:
             return False
         except OSError:
