@@ -3,12 +3,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -195,6 +197,11 @@ int cl_is_quiet(int fd) {
     char byte;
     long result = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+int cl_undelivered(int fd) {
+    int bytes = 0;
+    return ioctl(fd, SIOCOUTQ, &bytes) < 0 ? -errno : bytes;
 }
 
 int cl_shutdown_write(int fd) { return (int)RESULT(shutdown(fd, SHUT_WR)); }

@@ -28,6 +28,11 @@ package struct BufferPool: ~Copyable {
     @usableFromInline var bulks = BufferStack(limit: 32)
     /// Buffers that were handed out and not given back. For tests and gauges.
     @usableFromInline package internal(set) var outstanding = 0
+    /// Bytes of all buffers that were made here and are not freed, the unused ones of this pool too. Counted where memory is
+    /// asked for and given back, which is rare.
+    @usableFromInline package internal(set) var allocatedBytes = 0
+    /// Beyond so many bytes flowing content gets small buffers, so that what waits for a slow reader is small too.
+    package var bulkLimit = Int.max
 
     @inlinable
     package init() {}
@@ -42,20 +47,26 @@ package struct BufferPool: ~Copyable {
         switch size {
         case .head:
             if let buffer = heads.pop() { return buffer }
-            return Self.make(capacity: Self.headBytes, headroom: 0)
+            return make(capacity: Self.headBytes, headroom: 0)
         case .message:
             if let buffer = messages.pop() { return buffer }
-            return Self.make(capacity: Self.messageCapacity, headroom: Self.headroom)
+            return make(capacity: Self.messageCapacity, headroom: Self.headroom)
         case .bulk:
             if let buffer = bulks.pop() { return buffer }
-            return Self.make(capacity: Self.bulkCapacity, headroom: Self.headroom)
+            return make(capacity: Self.bulkCapacity, headroom: Self.headroom)
         }
     }
 
     @usableFromInline
     @inline(never)
-    static func make(capacity: Int, headroom: Int) -> Buffer {
-        Buffer(capacity: capacity, headroom: headroom)
+    mutating func make(capacity: Int, headroom: Int) -> Buffer {
+        allocatedBytes &+= capacity
+        return Buffer(capacity: capacity, headroom: headroom)
+    }
+
+    /// Takes an empty buffer for one receive, of a flowing body if `isBulk`.
+    package mutating func takeForReceiving(isBulk: Bool) -> Buffer {
+        take(isBulk && allocatedBytes < bulkLimit ? .bulk : .message)
     }
 
     /// Takes an empty buffer with room for at least `bytes` bytes: pooled when a size fits, made to measure when not.
@@ -65,13 +76,20 @@ package struct BufferPool: ~Copyable {
         return takeLarge(atLeast: bytes)
     }
 
+    /// Bytes that a buffer from `take(atLeast:)` occupies.
+    package static func capacity(for bytes: Int) -> Int {
+        if bytes <= headBytes { return headBytes }
+        if bytes <= messageBytes { return messageCapacity }
+        return max(bulkCapacity, bytes &+ headroom &+ tailroom)
+    }
+
     @usableFromInline
     @inline(never)
     mutating func takeLarge(atLeast bytes: Int) -> Buffer {
         if bytes <= Self.messageBytes { return take(.message) }
         if bytes <= Self.bulkBytes { return take(.bulk) }
         outstanding &+= 1
-        return Self.make(capacity: bytes + Self.headroom + Self.tailroom, headroom: Self.headroom)
+        return make(capacity: bytes + Self.headroom + Self.tailroom, headroom: Self.headroom)
     }
 
     /// Gives a buffer back. Its bytes are forgotten.
@@ -82,11 +100,11 @@ package struct BufferPool: ~Copyable {
         case Self.headBytes:
             outstanding &-= 1
             buffer.clear()
-            heads.push(buffer)
+            if heads.isFull { free(buffer) } else { heads.push(buffer) }
         case Self.messageCapacity:
             outstanding &-= 1
             buffer.clear(headroom: Self.headroom)
-            messages.push(buffer)
+            if messages.isFull { free(buffer) } else { messages.push(buffer) }
         default:
             giveLarge(buffer)
         }
@@ -96,16 +114,28 @@ package struct BufferPool: ~Copyable {
     @inline(never)
     mutating func giveLarge(_ buffer: consuming Buffer) {
         outstanding &-= 1
-        guard buffer.capacity == Self.bulkCapacity else { return }
+        guard buffer.capacity == Self.bulkCapacity, !bulks.isFull else {
+            free(buffer)
+            return
+        }
         buffer.clear(headroom: Self.headroom)
         bulks.push(buffer)
     }
 
+    /// Not inlined: the memory's way back is rare, and would stand at every call of `give`.
+    @usableFromInline
+    @inline(never)
+    mutating func free(_ buffer: consuming Buffer) {
+        allocatedBytes &-= buffer.capacity
+        _ = consume buffer
+    }
+
     /// Frees half of the unused buffers. Called when a worker had nothing to do for a while.
     package mutating func trim() {
-        heads.trim()
-        messages.trim()
-        bulks.trim()
+        let freed =
+            heads.trim() &* Self.headBytes &+ messages.trim() &* Self.messageCapacity &+ bulks.trim()
+            &* Self.bulkCapacity
+        allocatedBytes &-= freed
     }
 }
 
@@ -122,24 +152,17 @@ struct BufferStack: ~Copyable {
     @inlinable
     mutating func pop() -> Buffer? { slots.popLast() }
 
+    @inlinable var isFull: Bool { slots.isFull }
+
     @inlinable
     mutating func push(_ buffer: consuming Buffer) {
-        if slots.isFull {
-            Self.free(buffer)
-        } else {
-            slots.append(buffer)
-        }
+        slots.append(buffer)
     }
 
-    /// Not inlined: the memory's way back is rare, and would stand at every call of `give`.
-    @usableFromInline
-    @inline(never)
-    static func free(_ buffer: consuming Buffer) {
-        _ = consume buffer
-    }
-
-    mutating func trim() {
-        let keep = slots.count / 2
-        while slots.count > keep { _ = slots.popLast() }
+    /// Frees half of them. Returns how many.
+    mutating func trim() -> Int {
+        let freed = slots.count - slots.count / 2
+        for _ in 0..<freed { _ = slots.popLast() }
+        return freed
     }
 }

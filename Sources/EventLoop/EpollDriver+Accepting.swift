@@ -26,6 +26,7 @@ extension EpollDriver {
 
     mutating func register(_ index: Int) {
         if epoll.addListener(listeners[index].descriptor, data: UInt64(truncatingIfNeeded: index)) != nil {
+            acceptPauses &+= 1
             pauseListener(index)
         }
     }
@@ -41,6 +42,7 @@ extension EpollDriver {
                 let descriptor = try Socket.accept(listeners[index].descriptor, peer: &peer)
                 listeners[index].pause = Self.firstAcceptPause
                 guard let id = add(descriptor, peer: peer) else {
+                    acceptPauses &+= 1
                     pauseListener(index)
                     return nil
                 }
@@ -48,6 +50,7 @@ extension EpollDriver {
             } catch .again {
                 return nil
             } catch .tooManyFiles, .tooManyFilesInSystem, .noMemory, .noBuffers {
+                acceptPauses &+= 1
                 pauseListener(index)
                 return nil
             } catch {
@@ -63,7 +66,14 @@ extension EpollDriver {
         if listeners[index].pausedUntil == nil { pausedListeners &+= 1 }
         listeners[index].pausedUntil = now.advanced(by: listeners[index].pause)
         listeners[index].pause = min(listeners[index].pause &* 2, Self.lastAcceptPause)
-        acceptPauses &+= 1
+    }
+
+    @usableFromInline
+    package mutating func slowAccepting() {
+        for index in listeners.indices where !listeners[index].isStopped && listeners[index].pausedUntil == nil {
+            listeners[index].pause = Self.firstAcceptPause
+            pauseListener(index)
+        }
     }
 
     /// When the first paused listener is due.

@@ -34,7 +34,7 @@ extension EpollDriver {
             buffer = partial
             if buffer.tailroom <= BufferPool.tailroom { buffer = enlarge(buffer) }
         } else {
-            buffer = buffers.take(slots[id].flags.contains(.receivesBulk) ? .bulk : .message)
+            buffer = buffers.takeForReceiving(isBulk: slots[id].flags.contains(.receivesBulk))
         }
         let had = buffer.count
         let room = buffer.tailroom &- BufferPool.tailroom

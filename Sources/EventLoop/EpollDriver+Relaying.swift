@@ -101,7 +101,7 @@ extension EpollDriver {
     }
 
     private mutating func copySome(_ id: SocketID, _ destination: SocketID) -> Socket.ReceiveResult {
-        var buffer = buffers.take(.bulk)
+        var buffer = buffers.takeForReceiving(isBulk: true)
         let room = min(buffer.tailroom &- BufferPool.tailroom, slots[id].relayRest)
         let result = Socket.receive(slots[id].descriptor.number, into: &buffer, limit: room)
         if case .bytes(let count) = result {

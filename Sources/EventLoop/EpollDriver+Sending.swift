@@ -83,6 +83,12 @@ extension EpollDriver {
         slots.read(socket, or: 0) { $0.queuedBytes }
     }
 
+    @usableFromInline
+    package func undeliveredBytes(_ socket: SocketID) -> Int {
+        guard slots.contains(socket) else { return 0 }
+        return slots.read(socket, or: 0) { $0.queuedBytes &+ Socket.undelivered($0.descriptor.number) }
+    }
+
     @inline(never)
     mutating func append(_ id: SocketID, _ buffer: consuming Buffer, isBlocked: Bool) {
         let count = buffer.count

@@ -56,8 +56,7 @@ package struct EpollDriver: IODriver, ~Copyable {
     @usableFromInline var eventIndex = 0
     var acceptsLeft = 0
     @usableFromInline var turn: UInt32 = 0
-    /// Times that accepting was paused since the start. For logs.
-    package internal(set) var acceptPauses = 0
+    @usableFromInline package internal(set) var acceptPauses = 0
 
     /// A driver for at most `connections` sockets, woken by `wake`.
     ///

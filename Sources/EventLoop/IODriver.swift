@@ -32,6 +32,10 @@ package protocol IODriver: ~Copyable {
     mutating func listen(_ descriptor: Int32, listener: UInt32)
     /// Stops accepting on it. Connections that were accepted stay; the descriptor stays open (its owner closes it).
     mutating func stopListening(_ listener: UInt32)
+    /// Accepts nothing for a moment: what connects meanwhile waits in the backlog.
+    mutating func slowAccepting()
+    /// Times that accepting stopped for a moment because descriptors or memory had run out.
+    var acceptPauses: Int { get }
 
     /// Begins a connection. Its fate comes as `connected` or `failed`; what the kernel knows at once is thrown.
     mutating func connect(to address: SocketAddress) throws(IOFailure) -> SocketID
@@ -47,6 +51,8 @@ package protocol IODriver: ~Copyable {
     mutating func flush(_ socket: SocketID)
     /// Bytes that `send` took and the kernel did not yet. 0 for an unknown socket.
     func queuedBytes(_ socket: SocketID) -> Int
+    /// As `queuedBytes`, and what the kernel took and the peer has not acknowledged. Asks the kernel: not for every event.
+    func undeliveredBytes(_ socket: SocketID) -> Int
     /// Gives a received buffer back unconsumed: the next bytes are appended to it and come as one `data` (in a larger
     /// buffer when it is full).
     mutating func unread(_ socket: SocketID, _ buffer: consuming Buffer)

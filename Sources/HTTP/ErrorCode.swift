@@ -4,7 +4,7 @@ package enum ErrorCode: UInt8, Sendable, CaseIterable {
     case none
     // The request.
     case badRequest, uriTooLong, headersTooLarge, unsupportedVersion, unsupportedCoding, expectationFailed
-    case requestTimeout, bodyTimeout, bodyTooLarge, methodNotSupported, pathRefused, trailersTooLarge
+    case requestTimeout, bodyTimeout, bodyTooSlow, bodyTooLarge, methodNotSupported, pathRefused, trailersTooLarge
     // Policy.
     case noRoute, methodNotAllowed, unauthorized, forbidden, rateLimited, misdirected
     case upgradeRefused
@@ -14,9 +14,9 @@ package enum ErrorCode: UInt8, Sendable, CaseIterable {
     case responseTimeout, responseIncomplete, responseInvalid, responseHeadersTooLarge, responseBodyTimeout
     case upgradeFailed, noEndpoint, dnsError, totalTimeout, tooManyInterim
     // The gateway.
-    case overloaded, middlewareFailed, middlewareTimeout, loopDetected, draining, internalError
+    case overloaded, memoryLimitReached, middlewareFailed, middlewareTimeout, loopDetected, draining, internalError
     // Only in logs: nobody was there to be answered.
-    case clientClosed, writeTimeout, idleTimeout, messageTooBig
+    case clientClosed, writeTimeout, readTooSlow, idleTimeout, messageTooBig
 
     package struct Row: Sendable {
         /// In bodies, logs and metrics.
@@ -55,6 +55,8 @@ package enum ErrorCode: UInt8, Sendable, CaseIterable {
             Row("request_timeout", 408, "http_request_error", "The request head did not arrive in time")
         case .bodyTimeout:
             Row("request_body_timeout", 408, "http_request_error", "The request body did not arrive in time")
+        case .bodyTooSlow:
+            Row("request_body_too_slow", 408, "http_request_error", "The request body came too slowly")
         case .bodyTooLarge:
             Row("body_too_large", 413, "http_request_denied", "The request body is too large")
         case .methodNotSupported:
@@ -119,6 +121,8 @@ package enum ErrorCode: UInt8, Sendable, CaseIterable {
             )
         case .overloaded:
             Row("overloaded", 503, "connection_limit_reached", "The gateway is at its limit")
+        case .memoryLimitReached:
+            Row("memory_limit_reached", 503, "connection_limit_reached", "The gateway holds as much as it may")
         case .middlewareFailed:
             Row("middleware_failed", 503, "proxy_internal_error", "A policy could not decide on the request")
         case .middlewareTimeout:
@@ -133,6 +137,8 @@ package enum ErrorCode: UInt8, Sendable, CaseIterable {
             Row("client_closed", 499, "", "The client went away")
         case .writeTimeout:
             Row("write_timeout", 0, "connection_write_timeout", "The client stopped reading")
+        case .readTooSlow:
+            Row("read_too_slow", 0, "connection_write_timeout", "The client read too slowly")
         case .idleTimeout:
             Row("idle_timeout", 0, "", "The connection was idle for too long")
         case .messageTooBig:
@@ -144,7 +150,7 @@ package enum ErrorCode: UInt8, Sendable, CaseIterable {
     /// statuses. Short where a place may become free with the next answer, longer where somebody has to come back.
     package var retryAfter: Int? {
         switch self {
-        case .connectionLimitReached, .queueTimeout, .overloaded, .middlewareTimeout: 1
+        case .connectionLimitReached, .queueTimeout, .overloaded, .memoryLimitReached, .middlewareTimeout: 1
         case .noEndpoint, .draining, .middlewareFailed: 5
         default: nil
         }

@@ -7,17 +7,13 @@ import HTTP
 ///           └─;─▶ extension ─CR─▶ ─┘   └─ n = 0 ─▶ trailers ─empty line─▶ complete
 ///
 /// Strict: sizes are 1 to 16 hexadecimal digits, only CRLF ends a line, extensions follow their grammar and are
-/// bounded to 256 bytes a line and 16 KiB a body.
+/// bounded by `ChunkLimits`.
 package struct ChunkedDecoder: Sendable {
-    /// Bytes of extensions that one chunk-size line may have.
-    package static let extensionLineBytes = 256
-    /// Bytes of extensions that one body may have.
-    package static let extensionBodyBytes = 16_384
     private static let sizeDigits = 16
 
     private enum State: Sendable, Equatable {
         case size(value: Int, digits: Int)
-        case ext(ChunkExtension, size: Int, lineBytes: Int)
+        case ext(ChunkExtension, size: Int, lineBytes: Int32)
         case sizeLF(Int)
         case data(remaining: Int)
         case dataCR
@@ -27,9 +23,14 @@ package struct ChunkedDecoder: Sendable {
     }
 
     private var state = State.size(value: 0, digits: 0)
-    private var extensionBytes = 0
+    private var extensionBytes: Int32 = 0
+    private let lineLimit: Int32
+    private let extensionLimit: Int32
 
-    package init() {}
+    package init(limits: ChunkLimits = ChunkLimits()) {
+        lineLimit = limits.lineBytes
+        extensionLimit = limits.extensionBytes
+    }
 
     /// The last chunk and the trailer section have ended.
     package var isComplete: Bool { state == .complete }
@@ -108,14 +109,14 @@ package struct ChunkedDecoder: Sendable {
     }
 
     private mutating func readExtension(
-        _ byte: UInt8, _ grammar: inout ChunkExtension, _ size: Int, _ lineBytes: Int
+        _ byte: UInt8, _ grammar: inout ChunkExtension, _ size: Int, _ lineBytes: Int32
     ) throws(ChunkedFailure) {
         switch grammar.next(byte) {
         case .invalid: throw .invalid
         case .carriageReturn: state = .sizeLF(size)
         case .more:
             extensionBytes &+= 1
-            guard lineBytes < Self.extensionLineBytes, extensionBytes <= Self.extensionBodyBytes else { throw .invalid }
+            guard lineBytes < lineLimit, extensionBytes <= extensionLimit else { throw .invalid }
             state = .ext(grammar, size: size, lineBytes: lineBytes &+ 1)
         }
     }

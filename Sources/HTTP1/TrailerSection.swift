@@ -5,11 +5,8 @@ package import HTTP
 ///
 /// Bodies without trailers, nearly all, cost no memory here.
 package struct TrailerSection: ~Copyable {
-    /// Bytes that a trailer section may have.
-    package static let byteLimit = 8_192
-    /// Lines that a trailer section may have.
-    package static let fieldLimit = 32
-
+    private let byteLimit: Int
+    private let fieldLimit: Int
     /// Collected lines as `Name: value CRLF`.
     private var lines: [UInt8] = []
     private var fields: [FieldLine] = []
@@ -18,7 +15,10 @@ package struct TrailerSection: ~Copyable {
     /// Bytes of whole lines so far, as received.
     private var receivedBytes = 0
 
-    package init() {}
+    package init(limits: ChunkLimits = ChunkLimits()) {
+        byteLimit = Int(limits.trailerBytes)
+        fieldLimit = Int(limits.trailerFields)
+    }
 
     /// Lines collected; those that must not be forwarded too.
     package var count: Int { fields.count }
@@ -59,7 +59,7 @@ package struct TrailerSection: ~Copyable {
                 partial.append(byte)
                 read &+= 1
                 // Until a line feed comes nothing new can be seen but a breach, which may wait for the bytes' end.
-                if byte != 0x0A && read < bytes.count && partial.count <= Self.byteLimit { continue }
+                if byte != 0x0A && read < bytes.count && partial.count <= byteLimit { continue }
                 let line = partial
                 var cursor = 0
                 let outcome = try scan(line.span, &cursor)
@@ -76,11 +76,11 @@ package struct TrailerSection: ~Copyable {
     ) throws(ChunkedFailure) -> FieldLineScanner.Outcome {
         let start = cursor
         var line = FieldLine(name: .empty, value: .empty, known: .other)
-        let limit = max(0, Self.byteLimit &- receivedBytes &- 2)
+        let limit = max(0, byteLimit &- receivedBytes &- 2)
         let outcome = FieldLineScanner.scan(bytes, &cursor, limit: limit, into: &line)
         switch outcome {
         case .line:
-            if fields.count == Self.fieldLimit { throw .trailersTooLarge }
+            if fields.count >= fieldLimit { throw .trailersTooLarge }
             receivedBytes &+= cursor &- start
             keep(line, bytes)
         case .end, .incomplete: break

@@ -48,6 +48,11 @@ package enum Socket {
         return unsafe FileDescriptor(owning: try Errno.check(cl_listen(&kernel, backlog)))
     }
 
+    /// Bytes that were sent and that the peer has not acknowledged (TCP) or read (Unix sockets); 0 when nobody knows.
+    package static func undelivered(_ socket: Int32) -> Int {
+        Int(max(0, cl_undelivered(socket)))
+    }
+
     package static func localAddress(_ socket: Int32) throws(Errno) -> SocketAddress {
         var kernel = cl_address()
         // SAFETY: the call fills a structure that lives here.

@@ -31,6 +31,8 @@ package final class Gateway {
     private let workers: Int
     private let connectionsLimit: Int
     private let loads: WorkerLoads
+    private let memoryLimit: Int
+    private let budget: GatewayBudget
     private var inboxes: [Inbox] = []
     private var wakeups: [Wakeup] = []
     private var threads = ThreadList()
@@ -48,14 +50,15 @@ package final class Gateway {
     /// - Parameters:
     ///   - workers: threads, at least one.
     ///   - connectionsLimit: descriptors that connections of all kinds may use.
+    ///   - memoryLimit: bytes of buffers where the configuration names no limit.
     ///   - calls: opened when the workers start; for clients of our own, such as the sender of `subrequests`.
     ///   - heartbeats: descriptor of the `Heartbeats` in which the workers count their turns; stays the caller's.
     ///   - onRefusal: told of connections that no log line of an exchange shows; on the workers' threads.
     ///   - warm: gets the upstreams of a configuration that nothing can stop any more but workers that do not start, and
     ///     returns when they may have requests.
     package init(
-        workers: Int, connectionsLimit: Int, kinds: MiddlewareKinds, subrequests: any SubrequestSender, log: AccessLog,
-        calls: CallPort = CallPort(), heartbeats: Int32? = nil,
+        workers: Int, connectionsLimit: Int, memoryLimit: Int = .max, kinds: MiddlewareKinds,
+        subrequests: any SubrequestSender, log: AccessLog, calls: CallPort = CallPort(), heartbeats: Int32? = nil,
         onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in },
         warm: @escaping ([UpstreamState]) -> Void = { _ in }
     ) {
@@ -66,6 +69,8 @@ package final class Gateway {
         self.workers = min(max(1, workers), Heartbeats.limit)
         self.connectionsLimit = max(64, connectionsLimit)
         self.log = log
+        self.memoryLimit = memoryLimit
+        budget = GatewayBudget(memory: memoryLimit)
         loads = WorkerLoads(workers: self.workers)
         running = RunningWorkers(count: self.workers)
         // Every client connection may need one to an upstream.
@@ -81,6 +86,7 @@ package final class Gateway {
             wakeups.append(wakeup)
             inboxes.append(Inbox { wakeup.signal() })
         }
+        applyLimits(config)
         calls.open(inboxes)
         let starts = try WorkerStarts(workers: workers)
         do {
@@ -100,8 +106,15 @@ package final class Gateway {
         let next = try compile(config)
         warm(next.upstreams)
         snapshot = next
+        applyLimits(config)
         for inbox in inboxes { inbox.post(.adopt(next)) }
         update(sockets)
+    }
+
+    private func applyLimits(_ config: GatewayConfig) {
+        budget.change(
+            connections: config.limits.connections ?? connectionsLimit / 2,
+            memory: config.limits.memory ?? memoryLimit)
     }
 
     private func compile(_ config: GatewayConfig) throws -> Snapshot {
@@ -116,7 +129,7 @@ package final class Gateway {
         let wakeup = wakeups[index]
         let context = WorkerContext(
             index: index, inboxes: inboxes, loads: loads, connectionsLimit: connectionsLimit,
-            executor: WorkerExecutor { wakeup.signal() }, log: log, onRefusal: onRefusal)
+            executor: WorkerExecutor { wakeup.signal() }, budget: budget, log: log, onRefusal: onRefusal)
         let running = running
         let heartbeats = heartbeats
         let isPinned = workers > 1

@@ -138,7 +138,12 @@ async def test_a_fastapi_service(client, proxy, fastapi_service):
     assert body == b"".join(b"part %d\n" % number for number in range(5))
 
 
-async def test_a_thousand_concurrent_requests(shop):
+async def test_a_thousand_concurrent_requests(gateway, aiohttp_service):
+    shop = gateway(f"""
+listeners: {{ default: {{ bind: "127.0.0.1:0", limits: {{ connections_per_client: off }} }} }}
+routes:
+  - {{ path: /*, upstream: "{aiohttp_service.url}" }}
+""")
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         async def one(number):
             async with session.get(shop.url(f"/users/{number}"), params={"n": number}) as response:

@@ -230,6 +230,8 @@ def test_the_connection_limit(gateway, upstream):
     clients = [RawClient(running.port()) for _ in range(4)]
     for client in clients:
         assert client.get("/").status == 200
+        # None of them is idle.
+        client.send(REQUEST[:5])
     with RawClient(running.port(), seconds=1) as fifth:
         # Refused at once, or left in the backlog until a place is free.
         try:

@@ -196,9 +196,12 @@ def test_keep_alive_timeout_closes_quietly(gateway, upstream):
         assert client.get("/").status == 200
         with takes(0.5):
             assert client.at_end(), "no byte comes before the end"
-    with RawClient(running.port()) as client:
-        with takes(0.5):
-            assert client.at_end()
+
+
+def test_a_connection_without_a_byte_is_closed_quietly(gateway, upstream):
+    running = gateway(configured(upstream().url, "{}", listener="timeouts: { first_byte: 500ms }"))
+    with RawClient(running.port()) as client, takes(0.5):
+        assert client.at_end()
 
 
 def test_body_idle_timeout_of_the_client(gateway, upstream):

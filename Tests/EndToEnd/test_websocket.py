@@ -114,7 +114,7 @@ async def test_the_upgrade_request_carries_forwarded_headers(chat):
 async def test_a_thousand_websockets_survive_twenty_reloads(gateway, aiohttp_service):
     def config(generation: int) -> str:
         return f"""
-listen: 127.0.0.1:0
+listeners: {{ default: {{ bind: "127.0.0.1:0", limits: {{ connections_per_client: off }} }} }}
 middleware:
   stamp: {{ headers: {{ response: {{ set: {{ X-Generation: "{generation}" }} }} }} }}
 routes:

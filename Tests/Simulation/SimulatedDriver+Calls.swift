@@ -18,6 +18,17 @@ extension SimulatedDriver {
         }
     }
 
+    package mutating func slowAccepting() {
+        for index in listening.indices { listening[index].pausedUntil = now.advanced(by: 100_000_000) }
+    }
+
+    package var acceptPauses: Int { 0 }
+
+    /// What is on the wire and what the peer's kernel has no room for is not acknowledged.
+    package func undeliveredBytes(_ socket: SocketID) -> Int {
+        slots.contains(socket) ? slots[socket].output.count + slots[socket].towardsPeer.inFlight : 0
+    }
+
     package mutating func connect(to address: SocketAddress) throws(IOFailure) -> SocketID {
         let connection: SimulatedConnection
         do throws(IOFailureCause) {

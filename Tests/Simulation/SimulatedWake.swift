@@ -4,6 +4,8 @@ import Synchronization
 package final class SimulatedWake: Sendable {
     private let isSet = Atomic<Bool>(false)
 
+    package init() {}
+
     package func signal() { isSet.store(true, ordering: .releasing) }
 
     func take() -> Bool { isSet.exchange(false, ordering: .acquiring) }

@@ -31,6 +31,8 @@ int cl_socket_error(int fd);
 long cl_send_two(int fd, const void *first, size_t first_count, const void *second, size_t second_count);
 // 1: open and nothing to read; 0: bytes, end or error are waiting.
 int cl_is_quiet(int fd);
+// Bytes that were sent and that the peer has not acknowledged (TCP) or read (Unix sockets).
+int cl_undelivered(int fd);
 int cl_shutdown_write(int fd);
 int cl_close(int fd);
 // Closes with a reset.

@@ -24,6 +24,7 @@ package struct GatewayConfig: Sendable, Equatable {
     package var upgradeDrainTimeout: Duration = .seconds(12 * 3600)
     /// After this time without a turn a worker hangs; nil: nobody looks.
     package var hangTimeout: Duration? = .seconds(5)
+    package var limits = GatewayLimits()
     package var log = LogConfig()
     package var accessLog: AccessLogConfig? = AccessLogConfig()
     package var listeners: [ListenerConfig] = []
@@ -34,6 +35,15 @@ package struct GatewayConfig: Sendable, Equatable {
     /// Flattened: groups are resolved into their members, defaults are applied.
     package var routes: [RouteConfig] = []
 
+    package init() {}
+}
+
+/// What all listeners and workers may use together.
+package struct GatewayLimits: Sendable, Equatable {
+    /// Client connections open at once; nil: from the limit of open files.
+    package var connections: Int?
+    /// Bytes in buffers; nil: from the memory that the process may use.
+    package var memory: Int?
     package init() {}
 }
 

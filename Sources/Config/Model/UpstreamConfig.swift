@@ -67,6 +67,22 @@ package struct UpstreamConfig: Sendable, Equatable {
         package init() {}
     }
 
+    package struct Limits: Sendable, Equatable {
+        /// Bytes of a response head.
+        package var head = 64 * 1024
+        /// Field lines of a response head.
+        package var fields = 256
+        /// Interim responses of one exchange.
+        package var interim = 16
+        /// Bytes and lines of the trailer section of a response.
+        package var trailers = 8 * 1024
+        package var trailerFields = 32
+        /// Bytes of chunk extensions, in one line and in one response.
+        package var chunkLine = 256
+        package var chunkExtensions = 16 * 1024
+        package init() {}
+    }
+
     package struct Retries: Sendable, Equatable {
         /// Attempts after the first one.
         package var attempts = 1
@@ -81,6 +97,7 @@ package struct UpstreamConfig: Sendable, Equatable {
     package var balance = Balance.roundRobin
     package var timeouts = Timeouts()
     package var pool = Pool()
+    package var limits = Limits()
     package var retries = Retries()
     package var location: Location
 

@@ -37,6 +37,8 @@ struct GatewayDraft: ConfigSection {
             "hang_timeout", \.config.hangTimeout, .word("off", or: .duration((.seconds(2))...(.seconds(3_600)))),
             default: .seconds(5),
             "A gateway process whose worker does not turn for so long is ended and started anew; `off` leaves it."),
+        ConfigKey(
+            "limits", \.config.limits, .section, default: .init(), "What all listeners and workers may use together."),
         ConfigKey("log", \.config.log, .section, default: .init(), "The gateway's own messages."),
         ConfigKey(
             "access_log", \.config.accessLog, .word("off", or: .section), default: AccessLogConfig(),
@@ -63,6 +65,24 @@ struct GatewayDraft: ConfigSection {
     static let early: Set<String> = ["access_log", "defaults"]
     /// Their values give names that other keys use.
     static let definitions: Set<String> = ["listeners", "upstreams", "middleware"]
+}
+
+extension GatewayLimits: ConfigSection {
+    static let title = "limits"
+    static let sentence =
+        "What all listeners and workers may use together. When it runs short, idle connections are closed and requests "
+        + "answered 503, those of clients that hold most first."
+    static let keys: [ConfigKey<GatewayLimits>] = [
+        ConfigKey(
+            "connections", \.connections, .word("auto", or: .integer(1...10_000_000)), default: nil,
+            "Client connections open at once; `auto` takes it from the limit of open files. From 90 % on, the connections "
+                + "that are idle longest are closed for new ones."),
+        ConfigKey(
+            "memory", \.memory, .word("auto", or: .size((16 << 20)...(1 << 50))), default: nil,
+            "Bytes in buffers for requests and answers; `auto` is half of what the control group or the machine has. From half "
+                + "of it on, new requests of clients that hold more than their share are answered 503 "
+                + "`memory_limit_reached`; from three quarters on, of all that hold more than a little."),
+    ]
 }
 
 /// `defaults: { middleware: [...], timeouts: {...} }`.

@@ -45,14 +45,30 @@ extension ListenerConfig.Timeouts: ConfigSection {
             "head", \.head, .duration(.milliseconds(10)...(.seconds(3600))), default: .seconds(10),
             "From the first byte of a request to the end of its head; then 408."),
         ConfigKey(
+            "first_byte", \.firstByte, .duration(.milliseconds(10)...(.seconds(86_400))), default: .seconds(30),
+            "From connecting to the first byte of the first request; then the connection is closed."),
+        ConfigKey(
             "keep_alive", \.keepAlive, .duration(.milliseconds(10)...(.seconds(86_400))), default: .seconds(60),
-            "From connecting, or from the last answer, to the first byte of a request; then the connection is closed."),
+            "From the last answer to the first byte of the next request; then the connection is closed."),
+        ConfigKey(
+            "connection_age", \.connectionAge, .word("off", or: .duration(.seconds(1)...(.seconds(30 * 86_400)))),
+            default: .seconds(3_600),
+            "An older connection, up to a tenth more or less, ends with its next answer."),
         ConfigKey(
             "body_idle", \.bodyIdle, .duration(.milliseconds(10)...(.seconds(86_400))), default: .seconds(30),
             "Between two reads of a request body."),
         ConfigKey(
             "write_idle", \.writeIdle, .duration(.milliseconds(10)...(.seconds(86_400))), default: .seconds(30),
             "Without progress while an answer is written."),
+        ConfigKey(
+            "rate_grace", \.rateGrace, .duration(.milliseconds(10)...(.seconds(86_400))), default: .seconds(10),
+            "How long a client may stay below `limits.request_rate` and `limits.response_rate`."),
+        ConfigKey(
+            "linger_idle", \.lingerIdle, .duration(.milliseconds(10)...(.seconds(3_600))), default: .seconds(5),
+            "After the last answer of a connection: silence of the client that ends it."),
+        ConfigKey(
+            "linger", \.linger, .duration(.milliseconds(10)...(.seconds(3_600))), default: .seconds(30),
+            "After the last answer of a connection: when it ends in any case."),
     ]
 }
 
@@ -64,13 +80,43 @@ extension ListenerConfig.Limits: ConfigSection {
             "head", \.head, .size(1_024...262_144), default: 32 * 1024,
             "Bytes of a request head; a longer one is answered 431."),
         ConfigKey(
-            "fields", \.fields, .integer(1...1_000), default: 100, "Header lines of a request; more are answered 431."),
+            "fields", \.fields, .integer(1...256), default: 100, "Header lines of a request; more are answered 431."),
+        ConfigKey(
+            "request_target", \.target, .size(256...65_536), default: 8 * 1024,
+            "Bytes of a request target; a longer one is answered 414."),
+        ConfigKey(
+            "field", \.field, .size(256...65_536), default: 8 * 1024,
+            "Bytes of one header line; a longer one is answered 431."),
+        ConfigKey(
+            "trailers", \.trailers, .size(0...262_144), default: 8 * 1024,
+            "Bytes of the trailers of a request; more are answered 431."),
+        ConfigKey(
+            "trailer_fields", \.trailerFields, .integer(0...1_000), default: 32,
+            "Trailers of a request; more are answered 431."),
+        ConfigKey(
+            "chunk_line", \.chunkLine, .size(0...16_384), default: 256,
+            "Bytes of extensions on one chunk-size line; more are answered 400."),
+        ConfigKey(
+            "chunk_extensions", \.chunkExtensions, .size(0...1_048_576), default: 16 * 1024,
+            "Bytes of chunk extensions in one request; more are answered 400."),
+        ConfigKey(
+            "requests", \.requests, .word("off", or: .integer(1...1_000_000_000)), default: 10_000,
+            "Requests of one connection; the last one's answer ends it."),
+        ConfigKey(
+            "request_rate", \.requestRate, .word("off", or: .size(1...1_000_000)), default: 256,
+            "Bytes in a second that a client has to send of a request body, after `timeouts.rate_grace`; then 408."),
+        ConfigKey(
+            "response_rate", \.responseRate, .word("off", or: .size(1...1_000_000)), default: 256,
+            "Bytes in a second that a client has to take of an answer that waits for it, after `timeouts.rate_grace`."),
+        ConfigKey(
+            "linger", \.linger, .size(0...(1 << 40)), default: 64 << 20,
+            "Bytes of a request that are thrown away after its answer, before the connection is cut."),
         ConfigKey(
             "connections", \.connections, .word("auto", or: .integer(1...10_000_000)), default: nil,
             "Connections open at once; `auto` takes it from the limit of open files."),
         ConfigKey(
-            "connections_per_client", \.connectionsPerClient, .word("off", or: .integer(1...1_000_000)), default: nil,
-            "Connections of one client address (IPv6: of one /64) at once."),
+            "connections_per_client", \.connectionsPerClient, .word("off", or: .integer(1...1_000_000)), default: 256,
+            "Connections of one client address (IPv6: of one /64) at once; those of `trusted_proxies` are not counted."),
     ]
 }
 

@@ -25,6 +25,7 @@ struct UpstreamDraft: ConfigSection {
             "timeouts", \.config.timeouts, .section(from: { $0.upstreamTimeouts }), default: .init(),
             "How long the service may take."),
         ConfigKey("pool", \.config.pool, .section, default: .init(), "Connections to the service."),
+        ConfigKey("limits", \.config.limits, .section, default: .init(), "How much the service may answer."),
         ConfigKey("retries", \.config.retries, .section, default: .init(), "What is tried again."),
         ConfigKey(later: "health", "Active health checks."),
     ]

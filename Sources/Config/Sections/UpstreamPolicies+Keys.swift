@@ -74,6 +74,34 @@ extension RouteConfig.TimeoutOverrides: ConfigSection {
     }
 }
 
+extension UpstreamConfig.Limits: ConfigSection {
+    static let title = "limits of an upstream"
+    static let sentence = "How much the service may answer; an answer beyond one of these is not used."
+    static let keys: [ConfigKey<UpstreamConfig.Limits>] = [
+        ConfigKey(
+            "head", \.head, .size(1_024...262_144), default: 64 * 1024,
+            "Bytes of a response head; then 502 `response_headers_too_large`."),
+        ConfigKey(
+            "fields", \.fields, .integer(1...512), default: 256,
+            "Header lines of a response; then 502 `response_headers_too_large`."),
+        ConfigKey(
+            "interim", \.interim, .integer(0...1_000), default: 16,
+            "Interim responses (1xx) before the answer; then 502 `too_many_interim_responses`."),
+        ConfigKey(
+            "trailers", \.trailers, .size(0...262_144), default: 8 * 1024,
+            "Bytes of the trailers of a response; then the answer is cut."),
+        ConfigKey(
+            "trailer_fields", \.trailerFields, .integer(0...1_000), default: 32,
+            "Trailers of a response; then the answer is cut."),
+        ConfigKey(
+            "chunk_line", \.chunkLine, .size(0...16_384), default: 256,
+            "Bytes of extensions on one chunk-size line; then the answer is cut."),
+        ConfigKey(
+            "chunk_extensions", \.chunkExtensions, .size(0...1_048_576), default: 16 * 1024,
+            "Bytes of chunk extensions in one response; then the answer is cut."),
+    ]
+}
+
 extension UpstreamConfig.Pool: ConfigSection {
     static let title = "pool"
     static let sentence = "Connections to the service, counted over all workers of a gateway process."

@@ -32,8 +32,8 @@ final class ProxyEngine: GatewayEngine {
         self.names = names
         gateway = Gateway(
             workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + Self.reservePerWorker * workers),
-            kinds: kinds, subrequests: GatewayClient(port: calls), log: log, calls: calls,
-            heartbeats: heartbeats, onRefusal: { logger.info("\($0)") }, warm: { names.warm($0) })
+            memoryLimit: MemoryQuota.buffers(), kinds: kinds, subrequests: GatewayClient(port: calls), log: log,
+            calls: calls, heartbeats: heartbeats, onRefusal: { logger.info("\($0)") }, warm: { names.warm($0) })
     }
 
     private static func workers(_ config: GatewayConfig) -> Int {

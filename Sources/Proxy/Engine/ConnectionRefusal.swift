@@ -3,7 +3,11 @@ package import Net
 /// Client connections of one worker that ended before anybody could be answered, for one line of the log.
 package struct ConnectionRefusal: Sendable {
     package enum Reason: Int, Sendable, CaseIterable {
-        case noProxyHeader, slowProxyHeader, clientLimit, listenerLimit
+        case noProxyHeader, slowProxyHeader, clientLimit, listenerLimit, gatewayLimit
+        /// Idle, and closed for new ones.
+        case madeRoom
+        /// Not connections: times that accepting stopped because descriptors or memory of the kernel had run out.
+        case outOfDescriptors
     }
 
     package let reason: Reason
@@ -22,7 +26,11 @@ extension ConnectionRefusal: CustomStringConvertible {
             case .slowProxyHeader: "the PROXY header did not come in time"
             case .clientLimit: "the client has as many as connections_per_client allows"
             case .listenerLimit: "the listener has as many as it may"
+            case .gatewayLimit: "the gateway has as many as limits.connections allows"
+            case .madeRoom: "idle, and nearly as many are open as may be"
+            case .outOfDescriptors: "no descriptors or memory left"
             }
+        if reason == .outOfDescriptors { return "stopped accepting for a moment, times: \(count): \(cause)" }
         let subject = count == 1 ? "1 connection" : "\(count) connections"
         let peer = client.isUnspecified ? "a Unix socket" : "\(client)"
         return "closed \(subject) to listener \(listener), the last from \(peer): \(cause)"
@@ -31,13 +39,19 @@ extension ConnectionRefusal: CustomStringConvertible {
 
 /// What was refused since the last report. Counted, because a flood must not fill the log.
 struct ConnectionRefusals {
-    private var pending = InlineArray<4, ConnectionRefusal?>(repeating: nil)
+    private var pending = InlineArray<7, ConnectionRefusal?>(repeating: nil)
     private(set) var isEmpty = true
 
     mutating func note(_ reason: ConnectionRefusal.Reason, _ listener: ListenerState, _ client: IPAddress) {
         let count = pending[reason.rawValue]?.count ?? 0
         pending[reason.rawValue] = ConnectionRefusal(
             reason: reason, count: count &+ 1, listener: listener.name, client: client)
+        isEmpty = false
+    }
+
+    mutating func noteAcceptPauses(_ count: Int) {
+        let reason = ConnectionRefusal.Reason.outOfDescriptors
+        pending[reason.rawValue] = ConnectionRefusal(reason: reason, count: count, listener: "", client: .v4(0))
         isEmpty = false
     }
 

@@ -8,6 +8,9 @@ import Net
 
 /// New client connections: counted, placed on the worker with the most room, and ended again.
 extension Worker where Driver: ~Copyable {
+    /// While memory is full, accepting pauses after so many connections.
+    private static var acceptsBetweenPauses: Int64 { 16 }
+
     mutating func onAccepted(_ socket: SocketID, listener: Int, peer: SocketAddress) {
         guard let source = listening.first(where: { $0.descriptor == Int32(truncatingIfNeeded: listener) }),
             let state = currentSnapshot?.listener(numbered: source.listener)
@@ -50,16 +53,27 @@ extension Worker where Driver: ~Copyable {
         case .unix:
             trusted = currentSnapshot?.trustsUnixPeers ?? false
         }
+        if memoryLevel >= .full, counters.acceptedConnections % Self.acceptsBetweenPauses == 0 {
+            driver.slowAccepting()
+        }
+        makeRoom(for: listener)
         guard phase != .stopped, listener.connections.open.load(ordering: .relaxed) < listener.connectionsLimit else {
             refuse(socket, .listenerLimit, listener, client)
             return false
         }
+        // This one is counted already.
+        guard context.loads.total <= context.budget.connectionsLimit else {
+            refuse(socket, .gatewayLimit, listener, client)
+            return false
+        }
         let sendsHeader = listener.proxyProtocol.map { blocks in blocks.contains { $0.contains(client) } } ?? false
-        let session = DownstreamSession(
+        var session = DownstreamSession(
             socket: socket, listener: listener, phase: sendsHeader ? .proxyHeader : .waiting,
             client: client, port: port, localPort: localPort, isTrusted: trusted, now: driver.now)
-        // Behind a PROXY header the client is counted when the header has named it; without an address it is nobody.
-        let isCounted = !sendsHeader && !client.isUnspecified
+        session.expiresAt = expiry(of: listener)
+        // Behind a PROXY header the client is counted when the header has named it; without an address it is nobody, and a
+        // trusted peer speaks for many.
+        let isCounted = !sendsHeader && !client.isUnspecified && !trusted
         guard !isCounted || listener.connections.admit(client, limit: listener.connectionsPerClient) else {
             refuse(socket, .clientLimit, listener, client)
             return false
@@ -73,15 +87,24 @@ extension Worker where Driver: ~Copyable {
         driver.setOwner(socket, Owner.downstream(key))
         listener.connections.open.wrappingAdd(1, ordering: .relaxed)
         counters.acceptedConnections &+= 1
-        setDownstreamTimer(key, after: sendsHeader ? listener.headTimeout : listener.keepAliveTimeout)
+        setDownstreamTimer(key, after: sendsHeader ? listener.headTimeout : listener.firstByteTimeout)
         return true
     }
 
-    private mutating func refuse(
+    /// A tenth more or less, so that connections that began together do not end together.
+    private mutating func expiry(of listener: ListenerState) -> Instant {
+        guard listener.connectionAge != .max else { return .never }
+        let tenth = listener.connectionAge / 10
+        let spread = Int64(random.below(Int(clamping: tenth &* 2 &+ 1)))
+        return driver.now.advanced(by: listener.connectionAge &- tenth &+ spread)
+    }
+
+    mutating func refuse(
         _ socket: SocketID, _ reason: ConnectionRefusal.Reason, _ listener: ListenerState, _ client: IPAddress
     ) {
         driver.close(socket)
         counters.refusedConnections &+= 1
+        counters.refusals[reason.rawValue] &+= 1
         refusals.note(reason, listener, client)
     }
 

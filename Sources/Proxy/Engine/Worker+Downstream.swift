@@ -6,9 +6,6 @@ import WebSocket
 
 /// Bytes and events of a client connection.
 extension Worker where Driver: ~Copyable {
-    /// Bytes that may be thrown away after an answer until the connection is cut.
-    private static var lingerLimit: Int { 64 << 20 }
-
     mutating func onDownstreamData(_ owner: UInt64, _ buffer: consuming Buffer) {
         guard let key = downstreams.key(at: Owner.place(owner)) else {
             driver.buffers.give(buffer)
@@ -26,7 +23,7 @@ extension Worker where Driver: ~Copyable {
             receiveProxyHeader(key, buffer)
         case .lingering:
             downstreams[key].lingered &+= buffer.count
-            let isTooMuch = downstreams[key].lingered > Self.lingerLimit
+            let isTooMuch = downstreams[key].lingered > downstreams[key].listener.lingerBytes
             driver.buffers.give(buffer)
             if isTooMuch { closeDownstream(key) } else { extendLinger(key) }
         }
@@ -120,7 +117,11 @@ extension Worker where Driver: ~Copyable {
             return
         }
         let session = exchanges[exchange].session
-        if sessions.contains(session) { resumeSession(session) }
+        if sessions.contains(session) {
+            // Interim responses filled the queue: from now on the final one is waited for again.
+            if exchanges[exchange].isSending, sessions[session].isPaused { armResponseTimer(exchange) }
+            resumeSession(session)
+        }
         if exchanges[exchange].phase == .tunnel { return }
         if exchanges[exchange].isResponseComplete {
             finishExchange(exchange)

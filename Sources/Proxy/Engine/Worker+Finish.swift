@@ -2,12 +2,10 @@ import Containers
 import EventLoop
 import HTTP
 import HTTP1
+import Telemetry
 
 /// Every way in which an exchange ends.
 extension Worker where Driver: ~Copyable {
-    /// After our direction is closed: silence for so long ends the connection, and so does the total.
-    static var lingerIdle: Int64 { 5_000_000_000 }
-    static var lingerTotal: Int64 { 30_000_000_000 }
     /// After a timeout: whoever was too slow once is not waited for again.
     static var lingerSlow: Int64 { 500_000_000 }
 
@@ -82,7 +80,10 @@ extension Worker where Driver: ~Copyable {
         downstreams[downstream].phase = .lingering
         downstreams[downstream].since = driver.now
         downstreams[downstream].isSlow = isSlow
-        setDownstreamTimer(downstream, after: isSlow ? Self.lingerSlow : Self.lingerIdle)
+        let listener = downstreams[downstream].listener
+        setDownstreamTimer(
+            downstream,
+            after: isSlow ? Self.lingerSlow : min(listener.lingerIdleTimeout, listener.lingerTimeout))
         resumeDownstream(downstream)
     }
 
@@ -90,7 +91,9 @@ extension Worker where Driver: ~Copyable {
     mutating func extendLinger(_ downstream: SlabKey) {
         guard !downstreams[downstream].isSlow else { return }
         let spent = driver.now.since(downstreams[downstream].since)
-        setDownstreamTimer(downstream, after: min(Self.lingerIdle, max(0, Self.lingerTotal &- spent)))
+        let listener = downstreams[downstream].listener
+        setDownstreamTimer(
+            downstream, after: min(listener.lingerIdleTimeout, max(0, listener.lingerTimeout &- spent)))
     }
 
     /// The client is gone: the upstream's work is stopped.
@@ -106,6 +109,8 @@ extension Worker where Driver: ~Copyable {
     /// Writes the log line and frees what the exchange held.
     mutating func retire(_ exchange: SlabKey) {
         if exchanges[exchange].tunnel != .none { leaveTunnel(exchange) }
+        let code = exchanges[exchange].code
+        if code != .none { counters.note(code) }
         logExchange(exchange)
         if let bytes = exchanges[exchange].requestBytes.take() { driver.buffers.give(bytes) }
         if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }

@@ -47,8 +47,17 @@ extension Worker where Driver: ~Copyable {
         }
         downstreams[key].lookedAt = buffer.count
         if downstreams[key].isPaused { resumeDownstream(key) }
-        driver.unread(downstreams[key].socket, buffer)
+        driver.unread(downstreams[key].socket, compact(buffer))
         if downstreams[key].sawEnd { closeDownstream(key) }
+    }
+
+    /// The beginning of a head in a small buffer if it is short: thousands of slow heads must not hold a large one each.
+    private mutating func compact(_ buffer: consuming Buffer) -> Buffer {
+        guard buffer.capacity > BufferPool.headBytes, buffer.count <= BufferPool.headBytes / 2 else { return buffer }
+        var small = driver.buffers.take(.head)
+        small.append(buffer)
+        driver.buffers.give(buffer)
+        return small
     }
 
     /// A complete head stands at the buffer's front: from here on there is an exchange.
@@ -67,7 +76,7 @@ extension Worker where Driver: ~Copyable {
         if buffer.isEmpty { driver.buffers.give(buffer) } else { downstreams[key].pending = consume buffer }
         noteHead(exchange, key, bytes)
         swap(&request.bytes, &bytes)
-        decide(exchange, key)
+        if memoryLevel == .free || !sheds(key) { decide(exchange, key) } else { shed(exchange, key) }
         swap(&request.bytes, &bytes)
         keepRequestBytes(exchange, bytes)
     }
@@ -93,7 +102,7 @@ extension Worker where Driver: ~Copyable {
         }
         guard let exchangeKey = made else { return nil }
         snapshots[current].uses &+= 1
-        downstreams[key].begin(exchangeKey)
+        downstreams[key].begin(exchangeKey, now: now)
         counters.requests &+= 1
         return exchangeKey
     }
@@ -103,7 +112,9 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].note(request.head, isLogged: snapshots[current].isLogged)
         if case .chunked = request.head.framing {
             // There are two for every exchange that can be.
-            exchanges[exchange].requestChunks = chunks.insert(ChunkedContent()) ?? .none
+            exchanges[exchange].requestChunks =
+                chunks.insert(
+                    ChunkedContent(limits: downstreams[key].listener.chunkLimits)) ?? .none
         }
         if request.head.isWebSocketHandshake {
             exchanges[exchange].webSocketKey = RequestSteps.webSocketKey(request.head, bytes)

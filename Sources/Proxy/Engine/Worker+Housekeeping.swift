@@ -1,5 +1,6 @@
 import Containers
 import EventLoop
+import Telemetry
 
 /// Work that is done now and then.
 enum Housekeeping {
@@ -10,7 +11,13 @@ enum Housekeeping {
 extension Worker where Driver: ~Copyable {
     mutating func keepHouse() {
         nextHousekeeping = driver.now.advanced(by: Housekeeping.interval)
-        if exchanges.count == 0 { driver.buffers.trim() }
+        if exchanges.count == 0 || memoryLevel != .free { driver.buffers.trim() }
+        let pauses = driver.acceptPauses
+        if pauses != reportedPauses {
+            refusals.noteAcceptPauses(pauses &- reportedPauses)
+            counters.acceptPauses &+= Int64(pauses &- reportedPauses)
+            reportedPauses = pauses
+        }
         for index in pools.indices {
             guard let key = pools.key(at: index), pools[key].uses == 0, pools[key].sessions == 0 else { continue }
             pools.remove(key)

@@ -26,17 +26,19 @@ extension Worker where Driver: ~Copyable {
             }
             let client = downstreams[key].client
             let counts = downstreams[key].listener.connections
-            guard client.isUnspecified || counts.admit(client, limit: downstreams[key].listener.connectionsPerClient)
+            let isCounted = !client.isUnspecified && !downstreams[key].isTrusted
+            guard !isCounted || counts.admit(client, limit: downstreams[key].listener.connectionsPerClient)
             else {
                 driver.buffers.give(buffer)
                 counters.refusedConnections &+= 1
+                counters.refusals[ConnectionRefusal.Reason.clientLimit.rawValue] &+= 1
                 refusals.note(.clientLimit, downstreams[key].listener, client)
                 closeDownstream(key)
                 return
             }
-            downstreams[key].isCountedForClient = !client.isUnspecified
+            downstreams[key].isCountedForClient = isCounted
             downstreams[key].phase = .waiting
-            setDownstreamTimer(key, after: downstreams[key].listener.keepAliveTimeout)
+            setDownstreamTimer(key, after: downstreams[key].listener.firstByteTimeout)
             buffer.dropFirst(count)
             if buffer.isEmpty { driver.buffers.give(buffer) } else { receiveHead(key, buffer) }
         }

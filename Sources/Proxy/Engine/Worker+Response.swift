@@ -9,8 +9,6 @@ import WebSocket
 
 /// The upstream's answer: interim responses, the head, and how its content will be framed for the client.
 extension Worker where Driver: ~Copyable {
-    /// Interim responses that one exchange relays.
-    private static var interimLimit: Int { 16 }
     /// Content that is copied behind the head to go out in one piece.
     private static var copyLimit: Int { 4_096 }
 
@@ -47,10 +45,11 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].noteAnswer(now: driver.now)
         while true {
             do throws(ResponseFailure) {
-                let isComplete = try context.responseParser.parse(
+                let isComplete = try exchanges[exchange].responseParser.parse(
                     buffer.span, requestMethod: exchanges[exchange].method, into: &response.head)
                 guard isComplete else {
                     driver.unread(sessions[key].socket, buffer)
+                    if exchanges[exchange].interims > 0 { holdInterims(exchange, key) }
                     return
                 }
             } catch {
@@ -71,16 +70,26 @@ extension Worker where Driver: ~Copyable {
             buffer.dropFirst(response.head.byteCount)
             if buffer.isEmpty {
                 driver.buffers.give(buffer)
+                holdInterims(exchange, key)
                 return
             }
         }
         receiveFinalHead(exchange, key, buffer)
     }
 
+    /// More of them are read only when the client took these.
+    private mutating func holdInterims(_ exchange: SlabKey, _ key: SlabKey) {
+        let downstream = exchanges[exchange].downstream
+        guard downstreams.contains(downstream), driver.queuedBytes(downstreams[downstream].socket) > 0 else { return }
+        pauseSession(key)
+        timers.remove(Owner.upstreamTimer(key))
+        armExchangeTimer(exchange)
+    }
+
     /// Passes a 1xx on (RFC 9110 section 15.2): not to HTTP/1.0, not more than the limit.
     private mutating func relayInterim(_ exchange: SlabKey, _ buffer: borrowing Buffer) -> Bool {
         exchanges[exchange].interims &+= 1
-        guard exchanges[exchange].interims <= Self.interimLimit else { return false }
+        guard exchanges[exchange].interims <= exchanges[exchange].route?.interimLimit ?? 0 else { return false }
         if response.head.status == 100 {
             guard exchanges[exchange].awaitsContinue else { return true }
             exchanges[exchange].awaitsContinue = false
@@ -94,6 +103,7 @@ extension Worker where Driver: ~Copyable {
         let downstream = exchanges[exchange].downstream
         if downstreams.contains(downstream) { driver.send(downstreams[downstream].socket, out, more: false) }
         armResponseTimer(exchange)
+        armExchangeTimer(exchange)
         return true
     }
 
@@ -106,7 +116,9 @@ extension Worker where Driver: ~Copyable {
         }
         exchanges[exchange].note(response.head)
         if case .chunked = response.head.framing {
-            exchanges[exchange].responseChunks = chunks.insert(ChunkedContent()) ?? .none
+            exchanges[exchange].responseChunks =
+                chunks.insert(
+                    ChunkedContent(limits: exchanges[exchange].route?.chunkLimits ?? ChunkLimits())) ?? .none
         }
         let closesDownstream = exchanges[exchange].planDownstreamFraming()
         // An answer before the end of the request: what is left of it is not waited for, and the client is told (RFC 9112

@@ -16,6 +16,7 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].phase = .suspended(step: step)
         exchanges[exchange].suspendedUntil = driver.now.advanced(by: Self.decisionTimeout)
         exchanges[exchange].suspended = SuspendedRequest(parked, forwarding)
+        parkedBytes &+= Self.parkedRequestBytes
         armExchangeTimer(exchange)
         let id = ExchangeID(worker: context.index, key: exchange.rawValue)
         let chain = route.chain
@@ -32,6 +33,7 @@ extension Worker where Driver: ~Copyable {
             let parked = exchanges[exchange].suspended, let route = exchanges[exchange].route
         else { return }
         exchanges[exchange].suspended = nil
+        parkedBytes &-= Self.parkedRequestBytes
         exchanges[exchange].phase = .deciding
         swap(&parked.context, &request)
         forwarding = parked.forwarding
@@ -58,6 +60,7 @@ extension Worker where Driver: ~Copyable {
     mutating func unpark(_ exchange: SlabKey) {
         guard let parked = exchanges[exchange].suspended else { return }
         exchanges[exchange].suspended = nil
+        parkedBytes &-= Self.parkedRequestBytes
         var bytes = Buffer(capacity: 1)
         swap(&parked.context.bytes, &bytes)
         exchanges[exchange].requestBytes = consume bytes

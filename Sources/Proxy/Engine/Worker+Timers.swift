@@ -5,55 +5,8 @@ import HTTP1
 import Middleware
 import WebSocket
 
-/// What an exchange waits for on the client's side, and until when.
-struct ExchangeWait {
-    enum Reason { case nothing, connection, decision, content, writing }
-
-    var reason = Reason.nothing
-    var deadline = Instant.never
-    /// Bytes queued for the client when the wait began: fewer mean progress.
-    var queuedBytes = 0
-}
-
 /// Deadlines: each has its own error code.
 extension Worker where Driver: ~Copyable {
-    /// Recomputes what the exchange waits for on the client's side. Called after each step that is progress.
-    mutating func armExchangeTimer(_ exchange: SlabKey) {
-        let downstream = exchanges[exchange].downstream
-        guard downstreams.contains(downstream) else { return }
-        if exchanges[exchange].needsNothing, driver.queuedBytes(downstreams[downstream].socket) == 0 {
-            exchanges[exchange].wait = ExchangeWait()
-            timers.set(Owner.downstreamTimer(downstream), to: exchanges[exchange].totalDeadline)
-            return
-        }
-        let listener = downstreams[downstream].listener
-        var wait = ExchangeWait()
-        switch exchanges[exchange].phase {
-        case .queued:
-            wait.reason = .connection
-            wait.deadline = exchanges[exchange].queuedAt.advanced(
-                by: exchanges[exchange].route?.queueTimeout ?? 5_000_000_000)
-        case .suspended:
-            wait.reason = .decision
-            wait.deadline = exchanges[exchange].suspendedUntil
-        case .tunnel:
-            armTunnelTimer(exchange, downstream)
-            return
-        case .deciding, .connecting, .sending, .receiving, .replying:
-            wait.queuedBytes = driver.queuedBytes(downstreams[downstream].socket)
-            if wait.queuedBytes > 0 {
-                wait.reason = .writing
-                wait.deadline = driver.now.advanced(by: listener.writeIdleTimeout)
-            } else if !exchanges[exchange].isRequestComplete, !downstreams[downstream].isPaused {
-                wait.reason = .content
-                wait.deadline = driver.now.advanced(by: listener.bodyIdleTimeout)
-            }
-        }
-        exchanges[exchange].wait = wait
-        let deadline = min(wait.deadline, exchanges[exchange].totalDeadline)
-        timers.set(Owner.downstreamTimer(downstream), to: deadline)
-    }
-
     mutating func onDeadline(_ owner: Int) {
         if owner & 1 == 0 {
             if let key = downstreams.key(at: owner / 2) { onDownstreamDeadline(key) }
@@ -86,28 +39,23 @@ extension Worker where Driver: ~Copyable {
             failExchange(exchange, .totalTimeout)
             return
         }
-        let wait = exchanges[exchange].wait
-        guard wait.deadline <= driver.now else {
+        guard exchanges[exchange].wait.deadline <= driver.now else {
             armExchangeTimer(exchange)
             return
         }
-        switch wait.reason {
+        switch exchanges[exchange].wait.reason {
         case .nothing:
-            break
+            armExchangeTimer(exchange)
         case .connection:
             failExchange(exchange, .queueTimeout)
         case .decision:
             failExchange(exchange, .middlewareTimeout)
+        case .goAhead:
+            failExchange(exchange, .responseTimeout)
         case .content:
-            downstreams[downstream].closes = true
-            failExchange(exchange, .bodyTimeout)
+            onSlowContent(exchange, downstream)
         case .writing:
-            if driver.queuedBytes(downstreams[downstream].socket) < wait.queuedBytes {
-                armExchangeTimer(exchange)
-            } else {
-                exchanges[exchange].code = .writeTimeout
-                closeDownstream(downstream, abort: true)
-            }
+            onSlowReader(exchange, downstream)
         }
     }
 

@@ -53,6 +53,16 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     var drainClosing: ClosingDescriptors?
     var listening: [ListeningSocket] = []
     var refusals = ConnectionRefusals()
+    /// As of the end of the last turn.
+    var memoryLevel = GatewayBudget.Level.free
+    /// What the budget knows of the bytes that this worker holds.
+    var publishedBytes = 0
+    /// In contexts of suspended requests.
+    var parkedBytes = 0
+    var shares = ClientShares()
+    var idleOrder = IdleOrder()
+    /// Of the driver, as far as they are reported.
+    var reportedPauses = 0
     package internal(set) var counters = WorkerCounters()
 
     package init(driver: consuming Driver, context: WorkerContext, snapshot: Snapshot, seed: UInt64) {
@@ -92,6 +102,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             runRunnable()
         }
         if driver.now >= nextHousekeeping { keepHouse() }
+        balanceMemory()
         lanes.endTurn(now: driver.now)
     }
 

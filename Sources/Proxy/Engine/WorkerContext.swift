@@ -11,6 +11,7 @@ package final class WorkerContext: Sendable {
     package let inboxes: [Inbox]
     /// Open downstream connections of each worker, for spreading new ones.
     package let loads: WorkerLoads
+    package let budget: GatewayBudget
     /// Downstream and upstream connections, each, that this worker may have.
     package let connectionsLimit: Int
     /// Runs asynchronous middleware of this worker; nil where there is none (simulation).
@@ -26,12 +27,14 @@ package final class WorkerContext: Sendable {
 
     package init(
         index: Int, inboxes: [Inbox], loads: WorkerLoads, connectionsLimit: Int, executor: WorkerExecutor,
-        log: AccessLog? = nil, relayedLength: Int = WorkerContext.relayedLengthDefault,
+        budget: GatewayBudget = GatewayBudget(), log: AccessLog? = nil,
+        relayedLength: Int = WorkerContext.relayedLengthDefault,
         onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in }
     ) {
         self.index = index
         self.inboxes = inboxes
         self.loads = loads
+        self.budget = budget
         self.connectionsLimit = connectionsLimit
         self.executor = executor
         self.log = log
@@ -58,6 +61,14 @@ package final class WorkerLoads: Sendable {
     /// The worker has ended.
     func close(_ worker: Int) { counts[worker].open.store(.max / 2, ordering: .relaxed) }
     package func load(_ worker: Int) -> Int { counts[worker].open.load(ordering: .relaxed) }
+
+    /// Of all workers.
+    var total: Int {
+        var sum = 0
+        // Those that have ended have none.
+        for index in counts.indices where load(index) < .max / 4 { sum &+= load(index) }
+        return sum
+    }
 
     /// The worker that should have a connection which `worker` accepted: itself, unless it is clearly ahead of the least
     /// loaded one.

@@ -20,6 +20,17 @@ package final class ListenerState: Sendable {
     let keepAliveTimeout: Int64
     let bodyIdleTimeout: Int64
     let writeIdleTimeout: Int64
+    let firstByteTimeout: Int64
+    let lingerIdleTimeout: Int64
+    let lingerTimeout: Int64
+    let lingerBytes: Int
+    let contentPace: PaceLimits
+    let answerPace: PaceLimits
+    let chunkLimits: ChunkLimits
+    /// Requests of one connection.
+    let requestsLimit: Int
+    /// Nanoseconds after which a connection ends with its next answer.
+    let connectionAge: Int64
     let connectionsLimit: Int
     let connectionsPerClient: Int?
     /// Connections open under this name, over all workers and reloads.
@@ -31,6 +42,8 @@ package final class ListenerState: Sendable {
         var limits = RequestLimits()
         limits.headBytes = config.limits.head
         limits.fields = config.limits.fields
+        limits.targetBytes = config.limits.target
+        limits.fieldBytes = config.limits.field
         parser = RequestParser(limits: limits)
         headBytes = config.limits.head
         var rules = CanonicalPath.Rules()
@@ -42,6 +55,18 @@ package final class ListenerState: Sendable {
         keepAliveTimeout = config.timeouts.keepAlive.wholeNanoseconds
         bodyIdleTimeout = config.timeouts.bodyIdle.wholeNanoseconds
         writeIdleTimeout = config.timeouts.writeIdle.wholeNanoseconds
+        firstByteTimeout = config.timeouts.firstByte.wholeNanoseconds
+        lingerIdleTimeout = config.timeouts.lingerIdle.wholeNanoseconds
+        lingerTimeout = config.timeouts.linger.wholeNanoseconds
+        lingerBytes = config.limits.linger
+        let grace = config.timeouts.rateGrace.wholeNanoseconds
+        contentPace = PaceLimits(bytesPerSecond: config.limits.requestRate, grace: grace, idle: bodyIdleTimeout)
+        answerPace = PaceLimits(bytesPerSecond: config.limits.responseRate, grace: grace, idle: writeIdleTimeout)
+        chunkLimits = ChunkLimits(
+            lineBytes: config.limits.chunkLine, extensionBytes: config.limits.chunkExtensions,
+            trailerBytes: config.limits.trailers, trailerFields: config.limits.trailerFields)
+        requestsLimit = config.limits.requests ?? .max
+        connectionAge = config.timeouts.connectionAge?.wholeNanoseconds ?? .max
         connectionsPerClient = config.limits.connectionsPerClient
         self.connectionsLimit = config.limits.connections ?? connectionsLimit
         connections = previous?.connections ?? ConnectionCount()

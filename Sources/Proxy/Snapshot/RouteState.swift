@@ -1,4 +1,5 @@
 import Containers
+import HTTP1
 import Config
 import Middleware
 import Telemetry
@@ -43,6 +44,10 @@ package final class RouteState: Sendable {
     let streamIdleTimeout: Int64
     let queueTimeout: Int64
     let totalTimeout: Int64
+    let responseParser: ResponseParser
+    let chunkLimits: ChunkLimits
+    /// Interim responses that an exchange relays.
+    let interimLimit: Int
     /// Key of `hash` balancing; nil: the upstream balances otherwise.
     let balanceKey: CompiledKey?
     let host: Host
@@ -82,6 +87,12 @@ package final class RouteState: Sendable {
         }
         trailers = config.trailers.map { Array($0.utf8) }
         self.logLane = logLane
+        let limits = upstream?.limits ?? UpstreamConfig.Limits()
+        responseParser = ResponseParser(limits: ResponseLimits(headBytes: limits.head, fields: limits.fields))
+        chunkLimits = ChunkLimits(
+            lineBytes: limits.chunkLine, extensionBytes: limits.chunkExtensions, trailerBytes: limits.trailers,
+            trailerFields: limits.trailerFields)
+        interimLimit = limits.interim
         let timeouts = upstream?.timeouts ?? UpstreamConfig.Timeouts()
         let own = config.timeouts
         connectTimeout = (own.connect ?? timeouts.connect).wholeNanoseconds

@@ -4,8 +4,13 @@ import HTTP1
 /// Content in the chunked coding that one side of an exchange sends. In a slab of its own and not in the exchange: most messages
 /// have none, and what an exchange has is set up and taken down with every request.
 struct ChunkedContent: ~Copyable {
-    private var decoder = ChunkedDecoder()
-    private(set) var trailers = TrailerSection()
+    private var decoder: ChunkedDecoder
+    private(set) var trailers: TrailerSection
+
+    init(limits: ChunkLimits) {
+        decoder = ChunkedDecoder(limits: limits)
+        trailers = TrailerSection(limits: limits)
+    }
 
     /// As `ChunkedDecoder.decode`.
     mutating func decode(_ buffer: inout Buffer) throws(ChunkedFailure) -> ChunkedProgress {

@@ -43,6 +43,8 @@ struct DownstreamSession: ~Copyable {
     /// When the first byte of the current head came; also when the connection last became idle.
     var since: Instant
     var requests = 0
+    /// From then on the next answer is the last one.
+    var expiresAt = Instant.never
     /// The client ended its direction.
     var sawEnd = false
     /// Nothing more is read after the current answer.
@@ -70,11 +72,15 @@ struct DownstreamSession: ~Copyable {
         since = now
     }
 
-    /// A request has begun.
-    mutating func begin(_ exchange: SlabKey) {
+    /// Bytes that wait for their request's turn.
+    var pendingBytes: Int { pending == nil ? 0 : BufferPool.messageBytes }
+
+    /// A request has begun. Its answer is the last one if the connection is old or has had its number.
+    mutating func begin(_ exchange: SlabKey, now: Instant) {
         phase = .exchange
         self.exchange = exchange
         requests &+= 1
+        if requests >= listener.requestsLimit || now >= expiresAt { closes = true }
     }
 
     var origin: DownstreamOrigin {

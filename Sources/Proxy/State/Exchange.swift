@@ -125,6 +125,7 @@ struct Exchange: ~Copyable {
     var totalDeadline = Instant.never
     var suspendedUntil = Instant.never
     var wait = ExchangeWait()
+    var pace = ClientPace()
 
     /// Sec-WebSocket-Key of the handshake: what the upstream has to prove that it read.
     var webSocketKey: InlineArray<24, UInt8>?
@@ -235,6 +236,12 @@ extension Exchange {
     /// Nothing but the head has to be sent again, and sending it twice does no harm (RFC 9110 section 9.2.2).
     var isReplayable: Bool { method.isIdempotent && requestFraming == .none && !isWebSocket }
 
+    /// For the answer of the route's upstream.
+    var responseParser: ResponseParser {
+        guard let route else { return ResponseParser() }
+        return route.responseParser
+    }
+
     /// Nanoseconds that the upstream may be silent in the middle of its answer.
     var contentIdleTimeout: Int64 {
         guard let route else { return 60_000_000_000 }
@@ -259,7 +266,7 @@ extension Exchange {
     /// The client was too slow once and is not waited for again.
     var wasTooSlow: Bool {
         switch code {
-        case .requestTimeout, .bodyTimeout: true
+        case .requestTimeout, .bodyTimeout, .bodyTooSlow: true
         default: false
         }
     }

@@ -1,0 +1,225 @@
+import Config
+import Containers
+import HTTP
+import Net
+import Proxy
+import Simulation
+import Telemetry
+import Testing
+
+/// Clients that are slow, and clients that only look slow because somebody else is. Virtual seconds.
+@Suite struct SlowPeerTests {
+    @Test func `an upload at the minimum rate is not cut`() throws {
+        var scene = try Scene(origin: Script.answerAfter(content: 60_000))
+        let client = scene.client { peer in
+            peer.send(Script.post(60_000))
+            peer.trickle(60_000, piece: 300, every: .seconds(1))
+        }
+        scene.run(.seconds(210))
+        #expect(client.text.hasPrefix("HTTP/1.1 200"), "\(client.text)")
+    }
+
+    @Test func `an upload below the minimum rate is answered 408 when its patience is over, and never completed`()
+        throws
+    {
+        var isComplete = false
+        var scene = try Scene(origin: Script.answerAfter(content: 60_000) { isComplete = true })
+        let client = scene.client { peer in
+            peer.send(Script.post(60_000))
+            peer.trickle(60_000, piece: 1, every: .seconds(1))
+        }
+        scene.run(.seconds(60))
+        #expect(client.text.hasPrefix("HTTP/1.1 408") && client.text.contains("request_body_too_slow"))
+        let seconds = try #require(client.seconds)
+        #expect(seconds > 9.9 && seconds < 12, "\(seconds)")
+        #expect(!isComplete && scene.worker.counters.count(.bodyTooSlow) == 1)
+        #expect(scene.worker.accounts.downstreams == 0 && scene.worker.accounts.upstreams == 0)
+    }
+
+    @Test func `bytes of the answer do not buy time for a request that stalls`() throws {
+        var scene = try Scene { peer in
+            peer.onBytes = {
+                peer.onBytes = {}
+                peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                peer.trickle(100_000, piece: 1_000, every: .seconds(1))
+            }
+        }
+        let client = scene.client { peer in peer.send(Script.post(60_000) + "begin") }
+        scene.run(.seconds(40))
+        let seconds = try #require(client.seconds)
+        #expect(seconds < 16, "\(seconds)")
+    }
+
+    @Test func `the rate is the one that is configured, and can be off`() throws {
+        for (rate, isCut) in [(20, false), (2_000, true), (nil, false)] as [(Int?, Bool)] {
+            var scene = try Scene(origin: Script.answerAfter(content: 4_000)) { config in
+                config.listeners[0].limits.requestRate = rate
+            }
+            let client = scene.client { peer in
+                peer.send(Script.post(4_000))
+                peer.trickle(4_000, piece: 100, every: .seconds(1))
+            }
+            scene.run(.seconds(60))
+            #expect(client.text.hasPrefix(isCut ? "HTTP/1.1 408" : "HTTP/1.1 200"), "\(String(describing: rate))")
+        }
+    }
+
+    @Test func `an upstream that takes the request slowly is not the client's fault`() throws {
+        var scene = try Scene { peer in
+            peer.read(.slowly(bytes: 1_000, every: 10_000_000_000))
+            Script.answerAfter(content: 300_000)(peer)
+        } configure: { config in
+            // What its kernel holds is sent, as far as we know.
+            config.upstreams[0].timeouts.response = .seconds(3_000)
+        }
+        let client = scene.client { peer in
+            peer.send(Script.post(300_000))
+            peer.send(zeros: 300_000)
+        }
+        // 100 bytes a second reach the upstream: the client waits with whole buffers.
+        scene.run(.seconds(3_100))
+        #expect(client.text.hasPrefix("HTTP/1.1 200"), "\(client.text)")
+    }
+
+    @Test func `a client that was fast may pause as long as the idle timeout`() throws {
+        for (pause, isCut) in [(25, false), (35, true)] {
+            var scene = try Scene(origin: Script.answerAfter(content: 100_000))
+            let client = scene.client { peer in
+                peer.send(Script.post(100_000))
+                peer.send(zeros: 50_000)
+                peer.after(.seconds(pause)) { peer.send(zeros: 50_000) }
+            }
+            scene.run(.seconds(60))
+            #expect(client.text.hasPrefix(isCut ? "HTTP/1.1 408" : "HTTP/1.1 200"), "\(pause)")
+        }
+    }
+
+    @Test func `a client that waits for 100 Continue waits for the upstream`() throws {
+        var scene = try Scene { peer in
+            peer.onBytes = {
+                peer.onBytes = {}
+                peer.after(.seconds(50)) { peer.send("HTTP/1.1 100 Continue\r\n\r\n") }
+                Script.answerAfter(content: 10)(peer)
+            }
+        } configure: { config in
+            config.upstreams[0].timeouts.response = .seconds(60)
+        }
+        let client = scene.client { peer in
+            peer.send(Script.post(10, "Expect: 100-continue\r\n"))
+            peer.onBytes = {
+                peer.onBytes = {}
+                peer.send("0123456789")
+            }
+        }
+        scene.run(.seconds(55))
+        #expect(client.text.contains("HTTP/1.1 200 OK"), "\(client.text)")
+    }
+
+    @Test func `a client that got its 100 Continue has to send`() throws {
+        var scene = try Scene { peer in
+            peer.onBytes = {
+                peer.onBytes = {}
+                peer.send("HTTP/1.1 100 Continue\r\n\r\n")
+            }
+        }
+        let client = scene.client { peer in peer.send(Script.post(10, "Expect: 100-continue\r\n")) }
+        scene.run(.seconds(20))
+        #expect(client.text.contains("HTTP/1.1 408"), "\(client.text)")
+    }
+
+    // MARK: Readers
+
+    @Test func `an answer is read at the minimum rate as long as it takes`() throws {
+        var scene = try Scene(origin: Script.answer(count: 400_000))
+        let client = scene.client { peer in
+            peer.read(.slowly(bytes: 600, every: 2_000_000_000))
+            peer.send(Script.get)
+        }
+        scene.run(.seconds(1_500))
+        #expect(client.count > 400_000 && !client.isReset)
+    }
+
+    @Test func `a reader below the minimum rate is cut and lets the upstream go`() throws {
+        var scene = try Scene(origin: Script.answer(count: 10_000_000))
+        let client = scene.client { peer in
+            peer.read(.slowly(bytes: 1, every: 1_000_000_000))
+            peer.send(Script.get)
+        }
+        scene.run(.seconds(90))
+        #expect(client.isReset)
+        #expect(scene.worker.counters.count(.readTooSlow) == 1)
+        #expect(scene.worker.accounts.upstreams == 0 && scene.worker.accounts.exchanges == 0)
+        #expect(scene.network.queuedBytesMax < 196_608)
+    }
+
+    @Test func `a reader that stops is cut after the idle timeout, also while it sends`() throws {
+        var scene = try Scene { peer in
+            Script.answer(count: 10_000_000)(peer)
+        } configure: { config in
+            config.listeners[0].limits.responseRate = nil
+        }
+        let client = scene.client { peer in
+            peer.read(.never)
+            peer.send(Script.post(1_000_000))
+            peer.trickle(1_000_000, piece: 1_000, every: .seconds(1))
+        }
+        scene.run(.seconds(70))
+        #expect(scene.worker.counters.count(.writeTimeout) == 1)
+        #expect(client.isReset)
+    }
+
+    @Test func `an upstream that answers slowly is not the client's fault`() throws {
+        var scene = try Scene { peer in
+            peer.onBytes = {
+                peer.onBytes = {}
+                peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+                peer.trickle(100, piece: 1, every: .seconds(20))
+            }
+        }
+        let client = scene.client { $0.send(Script.get) }
+        scene.run(.seconds(2_100))
+        #expect(client.text.hasSuffix(String(repeating: "0", count: 100)), "\(client.text)")
+    }
+
+    // MARK: Waiting
+
+    @Test func `a connection without a byte ends after first_byte, one between requests after keep_alive`() throws {
+        var scene = try Scene(configure: { config in
+            config.listeners[0].timeouts.firstByte = .seconds(7)
+            config.listeners[0].timeouts.keepAlive = .seconds(20)
+        })
+        let silent = scene.client { _ in }
+        let idle = scene.client { $0.send(Script.get) }
+        scene.run(.seconds(30))
+        #expect(try #require(silent.seconds) > 6.9 && silent.seconds ?? 0 < 7.5)
+        #expect(try #require(idle.seconds) > 19.9 && idle.seconds ?? 0 < 21)
+    }
+
+    @Test func `a head has its time from the first byte, however it trickles`() throws {
+        var scene = try Scene()
+        let client = scene.client { peer in
+            peer.after(.seconds(20)) {
+                peer.send("GET /")
+                peer.trickle(1_000, piece: 1, every: .seconds(1))
+            }
+        }
+        scene.run(.seconds(60))
+        #expect(client.text.hasPrefix("HTTP/1.1 408"))
+        #expect(try #require(client.seconds) > 29.9 && client.seconds ?? 0 < 31.5)
+        #expect(scene.worker.counters.count(.requestTimeout) == 1)
+    }
+
+    @Test func `an upstream's head has its time from the request's last byte, however it trickles`() throws {
+        var scene = try Scene { peer in
+            peer.onBytes = {
+                peer.onBytes = {}
+                peer.send("HTTP/1.1 200 OK\r\nX: ")
+                peer.trickle(1_000, piece: 1, every: .seconds(1))
+            }
+        }
+        let client = scene.client { $0.send(Script.get) }
+        scene.run(.seconds(60))
+        #expect(client.text.hasPrefix("HTTP/1.1 504") && client.text.contains("response_timeout"))
+        #expect(scene.worker.accounts.upstreams == 0)
+    }
+}
