@@ -79,6 +79,8 @@ extension UpstreamState {
         endpoints.reduce(counters.pending.current) { $0 + max(0, $1.inFlight.load(ordering: .relaxed)) }
     }
 
+    package var allowsRetries: Bool { config.retries.attempts > 0 }
+
     /// Asks for leave to try once more. `attempts` counts the retries this exchange has had. True: call `endRetry` when
     /// the attempt is over.
     package func beginRetry(attempts: Int) -> Bool {

@@ -16,47 +16,13 @@ from pathlib import Path
 import pytest
 
 from support.gateway import Gateway, eventually
-from support.raw import Ended, RawClient, get, unused_port
+from support.raw import Ended, RawClient, get
+from support.tracing import threads
+from support.traffic import Traffic
 
 
 def config(url: str, top: str = "") -> str:
     return f"listen: 127.0.0.1:0\n{top}\nroutes:\n  - {{ path: /*, upstream: \"{url}\" }}\n"
-
-
-class Traffic:
-    """Requests on kept and on new connections for as long as the block runs; every one must be answered with 200."""
-
-    def __init__(self, port: int, clients: int = 4):
-        self.port = port
-        self.served = 0
-        self.failures: list[str] = []
-        self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(index % 2 == 0,)) for index in range(clients)]
-
-    def __enter__(self) -> "Traffic":
-        for thread in self.threads:
-            thread.start()
-        eventually(lambda: self.served > 20 or self.failures, 20, "traffic")
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join(30)
-
-    def run(self, is_kept: bool) -> None:
-        while not self.stopping.is_set():
-            try:
-                with RawClient(self.port, seconds=20) as client:
-                    for _ in range(200 if is_kept else 1):
-                        status = client.get("/").status
-                        if status != 200:
-                            self.failures.append(f"status {status}")
-                        self.served += 1
-                        if self.stopping.is_set():
-                            return
-            except (OSError, Ended) as problem:
-                self.failures.append(repr(problem))
 
 
 # MARK: signals and files
@@ -408,13 +374,37 @@ routes:
 
 
 def test_a_start_without_descriptors_says_so(martlet, tmp_path):
-    """A worker that cannot start must not be missed silently."""
-    running = Gateway(martlet, tmp_path, "listen: 127.0.0.1:0\nworkers: 16\nroutes: [{ path: /*, respond: { status: 200 } }]\n",
-                      wrapper=["prlimit", "--nofile=24:24"])
+    """However few there are: either every worker serves, or none does and the reason is said."""
+    config = "listen: 127.0.0.1:0\nworkers: 16\nroutes: [{ path: /*, respond: { status: 200 } }]\n"
+    outcomes = set()
+    for limit in range(20, 68, 4):
+        folder = tmp_path / str(limit)
+        folder.mkdir()
+        running = Gateway(martlet, folder, config, wrapper=["prlimit", f"--nofile={limit}:{limit}"])
+        running.spawn()
+        try:
+            eventually(lambda: running.has_ended() or "ready" in running.log(), 20, "a start or its failure")
+            if running.has_ended():
+                assert running.wait() != 0 and "too many open files" in running.log(), limit
+                outcomes.add("ended")
+            else:
+                workers = [name for name in threads(running.gateway_pid()).values() if name.startswith("worker-")]
+                assert len(workers) == 16, f"{limit}: only {workers} serve"
+                running.read_ports()
+                assert get(running.port()).status == 200
+                outcomes.add("served")
+        finally:
+            running.close()
+    assert outcomes == {"ended", "served"}
+
+
+def test_a_start_that_may_write_no_files_says_so(martlet, tmp_path):
+    """RLIMIT_FSIZE holds for memory that processes share too; SIGXFSZ would be a death without a word."""
+    running = Gateway(martlet, tmp_path, "listen: 127.0.0.1:0\nroutes: [{ path: /*, respond: { status: 200 } }]\n",
+                      wrapper=["prlimit", "--fsize=4000:4000"])
     running.spawn()
-    assert running.wait() == 1
-    assert "cannot start: " in running.log() and "ready" not in running.log()
-    assert "too many open files" in running.log()
+    assert running.wait() == 71
+    assert "supervisor: cannot start a gateway process: file too large" in running.log()
 
 
 def test_a_process_that_gets_no_memory_is_replaced(gateway, upstream):

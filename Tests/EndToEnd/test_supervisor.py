@@ -15,55 +15,13 @@ import pytest
 from support.gateway import eventually
 from support.raw import Ended, RawClient, get
 from support.tracing import Frozen, threads
+from support.traffic import Traffic
 
 DEADLY = [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL]
 
 
 def config(url: str, top: str = "") -> str:
     return f"listen: 127.0.0.1:0\n{top}\nroutes:\n  - path: /*\n    upstream: {url}\n"
-
-
-class Load:
-    """Clients on new and on kept connections, until the end of the block; `refused` must stay empty."""
-
-    def __init__(self, port: int, clients: int = 4):
-        self.port = port
-        self.served = 0
-        self.cut = 0
-        self.refused: list[str] = []
-        self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(index % 2 == 0,)) for index in range(clients)]
-
-    def __enter__(self) -> "Load":
-        for thread in self.threads:
-            thread.start()
-        eventually(lambda: self.served > 50, 20, "load")
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join(30)
-
-    def run(self, is_kept: bool) -> None:
-        while not self.stopping.is_set():
-            try:
-                client = RawClient(self.port, seconds=20)
-            except OSError as problem:
-                self.refused.append(repr(problem))
-                return
-            with client:
-                try:
-                    for _ in range(100 if is_kept else 1):
-                        if client.get("/").status == 200:
-                            self.served += 1
-                        else:
-                            self.refused.append("an answer that is no 200")
-                        if self.stopping.is_set():
-                            return
-                except (OSError, Ended):
-                    # Open when the process died.
-                    self.cut += 1
 
 
 def recovery(running, number: signal.Signals) -> float:
@@ -86,13 +44,13 @@ def recovers(gateway, upstream, number: signal.Signals) -> float:
     running = gateway(config(upstream().url))
     running.crash_expected = True
     main = running.supervisor()
-    with Load(running.port()) as load:
+    with Traffic(running.port()) as traffic:
         seconds = recovery(running, number)
-        served = load.served
-        eventually(lambda: load.served > served + 50, 20, "service as before")
-    assert load.refused == []
+        served = traffic.served
+        eventually(lambda: traffic.served > served + 50, 20, "service as before")
+    assert traffic.refused == []
     # Each client loses at most the connection that it had.
-    assert load.cut <= len(load.threads)
+    assert len(traffic.cut) <= len(traffic.threads), traffic.cut
     assert running.process.pid == main and running.process.poll() is None
     return seconds
 
@@ -284,7 +242,7 @@ def test_an_overloaded_machine_is_no_hang(gateway, upstream):
     first = running.gateway_pid()
     hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(20 * os.cpu_count())]
     try:
-        with Load(running.port()):
+        with Traffic(running.port()):
             longest = longest_silence(running, 20)
     finally:
         for hog in hogs:

@@ -242,6 +242,29 @@ def test_a_connection_that_dies_on_reuse(gateway, upstream, ending):
         assert len(peer.requests) == before + 1, "a POST that was sent is never sent again"
 
 
+def test_many_connections_that_die_at_once_fail_no_get(gateway, upstream):
+    """Each second attempt has a new connection, and none is refused because so many are made."""
+    everybody = threading.Barrier(30)
+
+    def script(connection):
+        connection.read_request()
+        if connection.number <= 30:
+            # So many requests at once that each has a connection of its own, whose next request it does not answer.
+            everybody.wait(10)
+            connection.answer("first")
+            connection.read_request()
+            return
+        connection.answer("second")
+        connection.rest()
+
+    peer = upstream(script)
+    running = gateway("workers: 1\n" + service([peer.url]))
+    with ThreadPoolExecutor(30) as pool:
+        assert set(pool.map(lambda _: get(running.port()).body, range(30))) == {b"first"}
+        assert Counter(pool.map(lambda _: get(running.port()).status, range(30))) == {200: 30}
+    assert len(peer.connections) == 60
+
+
 def test_connection_close_of_the_upstream_is_obeyed(gateway, upstream):
     def script(connection):
         while connection.read_request():

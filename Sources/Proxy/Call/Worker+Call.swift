@@ -74,7 +74,7 @@ extension Worker where Driver: ~Copyable {
                 failCall(key, last != .none ? last : state.hasResolvedEndpoint ? .noEndpoint : .dnsError)
                 return
             }
-            if let session = takeIdle(pool, index, peek: peek) {
+            if calls[key].retries == 0, let session = takeIdle(pool, index, peek: peek) {
                 attachCall(key, session, isReused: true)
                 return
             }
@@ -135,19 +135,19 @@ extension Worker where Driver: ~Copyable {
         connectCall(key)
     }
 
-    /// The connection died before a byte of an answer. Sent once more only where that is safe: idempotent without content, within
-    /// the budget of the upstream.
+    /// The connection died before a byte of an answer. Sent once more only where that is safe, as `retryOrFail` has it.
     mutating func retryOrFailCall(_ key: SlabKey, _ code: ErrorCode) {
         let state = pools[calls[key].pool].state
         endCallRetry(key)
+        let isStale = calls[key].isReused && calls[key].retries == 0
         let mayRetry =
             calls[key].request.isReplayable && !calls[key].hasFirstByte
-            && state.beginRetry(attempts: calls[key].retries)
+            && (isStale ? state.allowsRetries : state.beginRetry(attempts: calls[key].retries))
         guard mayRetry else {
             failCall(key, code)
             return
         }
-        calls[key].isRetrying = true
+        calls[key].isRetrying = !isStale
         calls[key].retries &+= 1
         if !calls[key].isReused { calls[key].tried.insert(calls[key].endpoint) }
         calls[key].inFlight.end()

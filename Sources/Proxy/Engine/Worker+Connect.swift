@@ -24,7 +24,10 @@ extension Worker where Driver: ~Copyable {
                 failExchange(exchange, lastConnectCode(exchange, state))
                 return
             }
-            if let session = takeIdle(pool, index, peek: !exchanges[exchange].method.isIdempotent) {
+            // What is sent once more goes to a connection of its own: those that idle may have ended as the first one did.
+            if exchanges[exchange].retries == 0,
+                let session = takeIdle(pool, index, peek: !exchanges[exchange].method.isIdempotent)
+            {
                 attach(exchange, session, isReused: true)
                 return
             }

@@ -217,8 +217,10 @@ extension Worker where Driver: ~Copyable {
         }
     }
 
-    /// The connection died before a byte of an answer. Sent once more only where that is safe: idempotent without content, within the
-    /// budget; a reused connection that nobody answered on is the ordinary case (RFC 9112 section 9.3.1).
+    /// The connection died before a byte of an answer. Sent once more only where that is safe: idempotent without content.
+    ///
+    /// A connection that had served and died of the next request is the ordinary case (RFC 9112 section 9.3.1): the upstream closed it
+    /// while that was on its way. It says nothing about the upstream, and many end at once, so it takes nothing from the budget.
     private mutating func retryOrFail(_ exchange: SlabKey, _ code: ErrorCode) {
         let key = exchanges[exchange].session
         let isSafe =
@@ -226,14 +228,15 @@ extension Worker where Driver: ~Copyable {
             && exchanges[exchange].upstreamHead != nil
         let state = pools[exchanges[exchange].pool].state
         endRetry(exchange)
+        let isStale = exchanges[exchange].isReused && exchanges[exchange].retries == 0
         let mayRetry =
             isSafe && exchanges[exchange].firstByteAt == .never
-            && state.beginRetry(attempts: exchanges[exchange].retries)
+            && (isStale ? state.allowsRetries : state.beginRetry(attempts: exchanges[exchange].retries))
         guard mayRetry else {
             failExchange(exchange, code)
             return
         }
-        exchanges[exchange].isRetrying = true
+        exchanges[exchange].isRetrying = !isStale
         exchanges[exchange].retries &+= 1
         if !exchanges[exchange].isReused { exchanges[exchange].tried.insert(exchanges[exchange].endpoint) }
         exchanges[exchange].inFlight.end()
