@@ -54,6 +54,7 @@ class Judge:
         found += [f"not strict upstream: {one}" for one in made.unsafe + made.loose]
         found += [f"not strict to the client: {one}" for one in made.answer_unsafe + made.answer_loose]
         found += [f"{one.first} was let through" for one in made.requests if one.target.startswith(SMUGGLED)]
+        found += unpaired(made)
         found += self.answer_problems(made)
         if made.is_hanging:
             found.append("a request that is cut short is still open upstream")
@@ -97,6 +98,21 @@ class Judge:
         return found
 
 
+def unpaired(made: Observation) -> list[str]:
+    """Answers that the upstream made for another request than the one in their place: it numbers them and names the request."""
+    if made.row.is_response:
+        return []
+    found = []
+    answers = [one for one in made.answers if one.all("x-seq")]
+    for answer, request in zip(answers, made.requests):
+        wanted = "" if request.method == "HEAD" else f"{answer.all('x-seq')[0]} {request.method} {request.target}"
+        if answer.complete and answer.body.decode("latin-1") != wanted:
+            found.append(f"the answer {answer.body[:60]!r} to {request.first[:60]!r}")
+    if len(answers) > len(made.requests):
+        found.append(f"{len(answers)} answers of the upstream to {len(made.requests)} requests")
+    return found
+
+
 PASS, LAX, FAIL = "pass", "lax", "fail"
 
 
@@ -109,6 +125,9 @@ class PeerJudge:
             return FAIL, reason
         if row.is_response:
             return self.response(made)
+        if row.verdict.ending == "c" and row.verdict.statuses[-1:] == (200,) and made.verdict == Verdict((), "c"):
+            # Bytes that come behind the end of a connection reset it (RFC 9112 section 9.6 recommends to wait for them).
+            return LAX, "the answer was lost to a reset"
         refused = self.is_refused(made)
         if (not row.verdict.statuses or row.verdict.statuses[-1] >= 400) and not row.seen:
             if refused:
@@ -131,6 +150,7 @@ class PeerJudge:
         found += [f"sent to the client: {one}" for one in made.answer_loose if one.startswith("framing")]
         if b" HTTP/1.0\r" in made.row.request.data and any(one < 200 for one in made.verdict.statuses):
             found.append("an interim response to HTTP/1.0")
+        found += unpaired(made)
         found += made.victim_problems
         if made.is_hanging:
             found.append("a cut request stays open upstream")

@@ -31,7 +31,7 @@ class Martlet:
 
     def __init__(self, binary: str, folder: Path, upstreams: list[int]):
         text = (FOLDER / "martlet.yaml").read_text()
-        listeners = "".join(f"  s{index}: {{ bind: 127.0.0.1:0, timeouts: {{ head: 5m }} }}\n" for index in range(len(upstreams)))
+        listeners = "".join(f"  s{index}: {{ bind: 127.0.0.1:0, timeouts: {{ head: 5m, body_idle: 5m }} }}\n" for index in range(len(upstreams)))
         routes = "".join(
             f"  - {{ listeners: s{index}, path: /*, trailers: [X-Sum], upstream: \"http://127.0.0.1:{port}\" }}\n"
             f"  - {{ listeners: s{index}, path: /limited, middleware: [{{ body_limit: 10B }}], upstream: \"http://127.0.0.1:{port}\" }}\n"

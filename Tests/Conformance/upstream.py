@@ -130,6 +130,9 @@ class Upstream:
                 connection.transport.abort()
             elif step == "pause":
                 await asyncio.sleep(0.05)
+            elif step == "await":
+                while not connection.is_ended and self.answered is not None and not self.answered.complete:
+                    await asyncio.sleep(0.002)
 
     async def finish_playing(self) -> None:
         if self.tasks:
