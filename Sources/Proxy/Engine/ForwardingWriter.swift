@@ -22,6 +22,11 @@ struct ForwardingWriter {
     /// The request has credentials that its upstream connection keeps.
     private(set) var bindsConnection = false
 
+    /// A pattern, not `!=`: that is a call into another module.
+    var countsHops: Bool {
+        if case .unlimited = maxForwards { false } else { true }
+    }
+
     init(isTrusted: Bool) {
         self.isTrusted = isTrusted
     }

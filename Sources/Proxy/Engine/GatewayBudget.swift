@@ -45,7 +45,9 @@ package final class GatewayBudget: Sendable {
         return bytes < limit || bytes - limit < limit / 2 ? .full : .over
     }
 
-    var level: Level { Level(rawValue: current.load(ordering: .relaxed)) ?? .free }
+    var level: Level { Level(rawValue: levelNumber) ?? .free }
+    /// Asked for in each turn.
+    @inline(__always) var levelNumber: UInt8 { current.load(ordering: .relaxed) }
     var memoryLimit: Int { memory.load(ordering: .relaxed) }
     var connectionsLimit: Int { connections.load(ordering: .relaxed) }
     /// Bytes that are left until memory is tight, for large buffers.

@@ -34,7 +34,7 @@ extension Worker where Driver: ~Copyable {
             reply(exchange, .loopDetected)
             return
         }
-        guard forwarding.maxForwards == .unlimited || mayForward(exchange, key) else { return }
+        guard !forwarding.countsHops || mayForward(exchange, key) else { return }
         if snapshots[current].hasIdentityFields { snapshots[current].identityFields.remove(from: &request) }
         route(exchange, key)
     }

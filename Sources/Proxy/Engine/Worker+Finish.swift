@@ -109,8 +109,7 @@ extension Worker where Driver: ~Copyable {
     /// Writes the log line and frees what the exchange held.
     mutating func retire(_ exchange: SlabKey) {
         if exchanges[exchange].tunnel != .none { leaveTunnel(exchange) }
-        let code = exchanges[exchange].code
-        if code != .none { counters.note(code) }
+        if exchanges[exchange].hasCode { counters.note(exchanges[exchange].code) }
         logExchange(exchange)
         if let bytes = exchanges[exchange].requestBytes.take() { driver.buffers.give(bytes) }
         if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }

@@ -15,12 +15,14 @@ extension Worker where Driver: ~Copyable {
     // MARK: Memory
 
     /// Tells the others what this worker holds, and takes over how short memory is.
+    @inline(__always)
     mutating func balanceMemory() {
-        let held = phase == .stopped ? 0 : driver.buffers.allocatedBytes &+ parkedBytes
-        let level = context.budget.level
-        if held != publishedBytes || level != memoryLevel { adjustMemory(held) }
+        var held = driver.buffers.allocatedBytes &+ parkedBytes
+        if case .stopped = phase { held = 0 }
+        if held != publishedBytes || context.budget.levelNumber != memoryLevel.rawValue { adjustMemory(held) }
     }
 
+    @inline(never)
     private mutating func adjustMemory(_ held: Int) {
         context.budget.add(held &- publishedBytes)
         publishedBytes = held

@@ -70,9 +70,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     private mutating func waitForNothing(_ exchange: SlabKey, _ downstream: SlabKey) {
-        exchanges[exchange].wait.reason = .nothing
-        exchanges[exchange].wait.deadline = .never
-        if exchanges[exchange].pace.direction != .none { stopPace(exchange, downstream) }
+        if exchanges[exchange].waitForNothing() { stopPace(exchange, downstream) }
     }
 
     private mutating func stopPace(_ exchange: SlabKey, _ downstream: SlabKey) {

@@ -32,6 +32,8 @@ struct ClientPace {
     /// Bytes that had come, or were taken, when the clock was started.
     private var bytes = 0
 
+    var isRunning: Bool { direction != .none }
+
     /// When patience ends if no more bytes move.
     var deadline: Instant { direction == .none ? .never : since.advanced(by: max(0, patience)) }
 

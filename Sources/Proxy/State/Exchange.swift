@@ -263,6 +263,18 @@ extension Exchange {
         sentBytes &+= fromUpstream
     }
 
+    /// A pattern, not `!=`: that is a call into another module.
+    var hasCode: Bool {
+        if case .none = code { false } else { true }
+    }
+
+    /// Nothing of the client is waited for. True: its clock runs still.
+    mutating func waitForNothing() -> Bool {
+        wait.reason = .nothing
+        wait.deadline = .never
+        return pace.isRunning
+    }
+
     /// The client was too slow once and is not waited for again.
     var wasTooSlow: Bool {
         switch code {
