@@ -118,6 +118,11 @@ def test_the_log_file_says_that_a_process_died(gateway, upstream, tmp_path):
     assert "supervisor: the gateway process was ended by signal 11" in running.log()
 
 
+def is_stopped(process: int, thread: int) -> bool:
+    with open(f"/proc/{process}/task/{thread}/stat") as status:
+        return status.read().rsplit(")", 1)[1].split()[0] == "T"
+
+
 def hung(running, first: int) -> tuple[float, str]:
     """Waits for the end of a process that hangs: seconds from now, and what the supervisor said."""
     start = time.monotonic()
@@ -135,6 +140,8 @@ def test_a_stopped_process_is_replaced(gateway, upstream):
     with RawClient(running.port()) as idle:
         idle.get("/")
         os.kill(first, signal.SIGSTOP)
+        # A thread that still runs could take the connection, which would end with it.
+        eventually(lambda: all(is_stopped(first, thread) for thread in threads(first)), what="the stop of every thread")
         with RawClient(running.port(), seconds=30) as waiting:
             waiting.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
             seconds, said = hung(running, first)
