@@ -4,9 +4,11 @@ SHELL := /bin/bash
 VENV := .build/venv
 MARTLET := .build/release/martlet
 SEEDS ?= 2000
+TIME ?= 60
+TARGET ?=
 ROUNDS ?= 10
 
-.PHONY: help run build test faults bench bench-quick conformance lint format docs sim clean packages bench-packages venv
+.PHONY: help run build test faults bench bench-quick conformance lint format docs sim fuzz fuzz-minimise fuzz-planted fuzz-coverage clean packages bench-packages venv
 
 help:
 	@echo "make run          build, then the gateway in front of the embedded demo upstream"
@@ -17,6 +19,7 @@ help:
 	@echo "make bench-quick  instructions and allocations per request only"
 	@echo "make conformance  the table of raw cases against Martlet, nginx and HAProxy, side by side in docs/security.md"
 	@echo "make sim          the simulation with SEEDS=$(SEEDS)"
+	@echo "make fuzz         the fuzzers, TIME=$(TIME) seconds each, or only TARGET=; also fuzz-planted, fuzz-coverage, fuzz-minimise"
 	@echo "make lint         format check; make format rewrites"
 	@echo "make docs         docs/configuration.md and config/martlet.schema.json from the key tables"
 	@echo "make clean        removes what was built"
@@ -65,6 +68,18 @@ docs: build
 sim: packages
 	swift build -c release --product simulator
 	SIM_SEEDS=$(SEEDS) .build/release/simulator
+
+fuzz: packages
+	@.ci/fuzz run $(TIME) $(TARGET)
+
+fuzz-minimise: packages
+	@.ci/fuzz minimise
+
+fuzz-planted: packages
+	@.ci/fuzz planted $(TARGET)
+
+fuzz-coverage: packages
+	@.ci/fuzz coverage
 
 clean:
 	rm -rf .build

@@ -20,6 +20,17 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
     .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
+/// The fuzzers' program needs a sanitizer's runtime, so that it exists only where it is asked for: `make fuzz`.
+let fuzzers: [Target] =
+    Context.environment["MARTLET_FUZZ"] == nil
+    ? []
+    : [
+        // It says itself where it begins: the compiler makes no beginning for a program with a fuzzer.
+        .executableTarget(
+            name: "fuzzer", dependencies: ["Fuzzing"], path: "Tests/FuzzEntry",
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+    ]
+
 let package = Package(
     name: "martlet",
     products: [
@@ -142,7 +153,15 @@ let package = Package(
         .executableTarget(
             name: "simulator", dependencies: ["Simulation", "Linux"], path: "Tests/Simulator", swiftSettings: strict),
         tests("SimulationTests", ["Simulation", "EventLoop", "Containers", "Net"]),
-    ],
+        .target(
+            name: "Fuzzing",
+            dependencies: [
+                "Simulation", "Proxy", "Upstream", "Middleware", "Telemetry", "EventLoop", "Containers", "Net", "HTTP",
+                "HTTP1", "WebSocket", "Config", "Routing",
+            ],
+            path: "Tests/Fuzzing", exclude: ["Corpus", "Findings", "Dictionaries", "Planted"], swiftSettings: strict),
+        tests("FuzzingTests", ["Fuzzing", "YAML"]),
+    ] + fuzzers,
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )

@@ -54,14 +54,14 @@ extension Problem {
     ///
     /// - Parameter sourceLine: gives a line of a file (from 1) without its newline, or nil.
     package func render(sourceLine: (_ file: String, _ line: Int) -> String?) -> String {
-        var text = "\(Self.place(location)): \(severity.rawValue): \(message)\n"
+        var text = "\(Self.place(location)): \(severity.rawValue): \(Self.printable(message))\n"
         text += Self.excerpt(location, width: width, hiddenFrom: hiddenFrom, sourceLine: sourceLine)
         let gutter = Self.gutter("")
         if let related {
-            text += "\(gutter)= \(Self.place(related.location)): \(related.note)\n"
+            text += "\(gutter)= \(Self.place(related.location)): \(Self.printable(related.note))\n"
         }
         if let help {
-            text += "\(gutter)= help: \(help)\n"
+            text += "\(gutter)= help: \(Self.printable(help))\n"
         }
         return text
     }
@@ -73,11 +73,23 @@ extension Problem {
         var text = "\(Self.place(location)): \(severity.rawValue): \(message)"
         if let related { text += "; \(Self.place(related.location)): \(related.note)" }
         if let help { text += " (\(help))" }
-        return text
+        return Self.printable(text)
     }
 
     private static func place(_ location: Location) -> String {
-        "\(location.file):\(location.line):\(location.column)"
+        "\(printable(location.file)):\(location.line):\(location.column)"
+    }
+
+    /// What the file says stands in messages too; a terminal must not obey it.
+    private static func printable(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { shown.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
+        return String(shown)
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
     }
 
     private static func gutter(_ number: String) -> String {
@@ -97,8 +109,7 @@ extension Problem {
                 shown.append(contentsOf: "…".unicodeScalars)
                 break
             }
-            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
-            shown.append(isControl && scalar != "\t" ? "\u{FFFD}" : scalar)
+            shown.append(isControl(scalar) && scalar != "\t" ? "\u{FFFD}" : scalar)
             if column < location.column { padding += scalar == "\t" ? "\t" : " " }
         }
         guard location.column <= 400 else { return "\(gutter("\(location.line)"))| \(String(shown))\n" }

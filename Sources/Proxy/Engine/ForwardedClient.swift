@@ -1,15 +1,15 @@
 import Containers
-import HTTP
-import Net
+package import HTTP
+package import Net
 
 /// Whom a chain of trusted proxies names as the client (X-Forwarded-For, walked from the right).
-enum ForwardedClient {
+package enum ForwardedClient {
     /// Elements looked at; the walk ends at the last good one behind that.
     private static let elementsLimit = 64
 
     /// The first address from the right that is not trusted. When an element is no plain address the walk ends at the one before.
     /// `peer` is where it begins.
-    static func client(
+    package static func client(
         fields: borrowing RequestHead, bytes: Span<UInt8>, peer: IPAddress, isTrusted: (IPAddress) -> Bool
     ) -> IPAddress {
         var client = peer

@@ -1,8 +1,8 @@
-import Net
+package import Net
 
 /// The PROXY protocol's header, version 1 (text) and 2 (binary), as HAProxy's specification of 2020 has it.
-enum ProxyHeader {
-    enum Outcome: Equatable {
+package enum ProxyHeader {
+    package enum Outcome: Equatable {
         case needMoreBytes
         case invalid
         /// The header has `count` bytes; without a client (LOCAL, UNKNOWN) the connection's own ends count. `localPort` is the one
@@ -19,7 +19,7 @@ enum ProxyHeader {
     ]
     private static let word: InlineArray<6, UInt8> = [0x50, 0x52, 0x4F, 0x58, 0x59, 0x20]
 
-    static func parse(_ bytes: Span<UInt8>) -> Outcome {
+    package static func parse(_ bytes: Span<UInt8>) -> Outcome {
         guard bytes.count > 0 else { return .needMoreBytes }
         return bytes[0] == 0x0D ? parseBinary(bytes) : parseText(bytes)
     }

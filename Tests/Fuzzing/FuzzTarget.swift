@@ -1,0 +1,38 @@
+/// What is fuzzed. `run` gives an input to the code that ships and throws when a promise is broken; it neither reads a
+/// clock nor throws dice, so that an input always does the same.
+///
+/// The raw value names the folders of corpus and findings, the dictionary and the argument of `make fuzz`.
+package enum FuzzTarget: String, CaseIterable, Sendable {
+    case requestHead = "request-head"
+    case responseHead = "response-head"
+    case chunked
+    case webSocket = "websocket"
+    case path
+    case forwarded
+    case downstream
+    case upstream
+    case config
+
+    package func run(_ input: [UInt8]) throws(FuzzViolation) {
+        switch self {
+        case .requestHead: try RequestHeadFuzz.run(input)
+        case .responseHead: try ResponseHeadFuzz.run(input)
+        case .chunked: try ChunkedFuzz.run(input)
+        case .webSocket: try WebSocketFuzz.run(input)
+        case .path: try PathFuzz.run(input)
+        case .forwarded: try ForwardedFuzz.run(input)
+        case .downstream: try DownstreamFuzz.run(input)
+        case .upstream: try UpstreamFuzz.run(input)
+        case .config: try ConfigFuzz.run(input)
+        }
+    }
+
+    /// Bytes of an input beyond which nothing new is to be expected.
+    package var inputLimit: Int {
+        switch self {
+        case .path: 512
+        case .requestHead, .responseHead, .webSocket, .forwarded: 2_048
+        case .chunked, .downstream, .upstream, .config: 4_096
+        }
+    }
+}
