@@ -37,6 +37,8 @@ extension Worker where Driver: ~Copyable {
         if isComplete {
             requestSent(exchange)
         } else {
+            // Of the connection's time without a request: it would end the upload.
+            timers.remove(Owner.upstreamTimer(session))
             if hasContent {
                 pumpRequest(exchange)
                 // Framing alone sends nothing: the head must not wait for content that comes later.
