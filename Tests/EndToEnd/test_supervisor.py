@@ -56,9 +56,8 @@ def recovers(gateway, upstream, number: signal.Signals) -> float:
 
 
 @pytest.mark.parametrize("number", DEADLY)
-def test_a_death_under_load_refuses_nobody(gateway, upstream, number, record_property):
+def test_a_death_under_load_refuses_nobody(gateway, upstream, number):
     seconds = recovers(gateway, upstream, number)
-    record_property("seconds", seconds)
     print(f"\n{number.name}: service again after {seconds * 1000:.0f} ms")
     # On a busy machine; `make faults` measures.
     assert seconds < 5
