@@ -26,8 +26,7 @@ extension EpollDriver {
 
     mutating func register(_ index: Int) {
         if epoll.addListener(listeners[index].descriptor, data: UInt64(truncatingIfNeeded: index)) != nil {
-            acceptPauses &+= 1
-            pauseListener(index)
+            pauseForShortage(index)
         }
     }
 
@@ -42,16 +41,14 @@ extension EpollDriver {
                 let descriptor = try Socket.accept(listeners[index].descriptor, peer: &peer)
                 listeners[index].pause = Self.firstAcceptPause
                 guard let id = add(descriptor, peer: peer) else {
-                    acceptPauses &+= 1
-                    pauseListener(index)
+                    pauseForShortage(index)
                     return nil
                 }
                 return .accepted(id, listener: listeners[index].number, peer: peer)
             } catch .again {
                 return nil
             } catch .tooManyFiles, .tooManyFilesInSystem, .noMemory, .noBuffers {
-                acceptPauses &+= 1
-                pauseListener(index)
+                pauseForShortage(index)
                 return nil
             } catch {
                 // The peer is gone already (ECONNABORTED and network errors, accept(2)): the next one.
@@ -66,6 +63,12 @@ extension EpollDriver {
         if listeners[index].pausedUntil == nil { pausedListeners &+= 1 }
         listeners[index].pausedUntil = now.advanced(by: listeners[index].pause)
         listeners[index].pause = min(listeners[index].pause &* 2, Self.lastAcceptPause)
+    }
+
+    /// Descriptors or memory have run out.
+    private mutating func pauseForShortage(_ index: Int) {
+        acceptPauses &+= 1
+        pauseListener(index)
     }
 
     @usableFromInline
@@ -103,7 +106,7 @@ extension EpollDriver {
 
     @usableFromInline
     package mutating func release(_ socket: SocketID) -> Int32? {
-        if slots.contains(socket) { settle(socket) }
+        settle(socket)
         guard let slot = slots.remove(socket) else { return nil }
         epoll.remove(slot.descriptor.number)
         return slot.releaseDescriptor()

@@ -25,16 +25,20 @@ extension EpollDriver {
     mutating func sendBatch() {
         while let next = batch.popLast() {
             // SAFETY: the entry is not removed before the pointer's last use.
-            guard let slot = unsafe slots.pointer(next.socket) else { continue }
+            guard let slot = unsafe slots.pointer(next.socket) else {
+                buffers.give(next.buffer)
+                continue
+            }
             unsafe slot.pointee.flags.subtract(.batched)
             transmit(next.socket, unsafe slot.pointee.descriptor.number, next.buffer)
         }
     }
 
-    /// What was sent before on this socket is with the kernel, or queued, from here on.
+    /// What was sent before on this socket is with the kernel, or queued, from here on. Nothing for an unknown socket.
     @inline(__always)
     mutating func settle(_ id: SocketID) {
-        if slots[id].flags.contains(.batched) { sendBatch() }
+        // SAFETY: the entry is not removed before the pointer's last use.
+        if let slot = unsafe slots.pointer(id), unsafe slot.pointee.flags.contains(.batched) { sendBatch() }
     }
 }
 

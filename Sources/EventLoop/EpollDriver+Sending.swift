@@ -54,7 +54,7 @@ extension EpollDriver {
     /// Any send but one that may go to the kernel at once.
     @inline(never)
     private mutating func sendLater(_ id: SocketID, _ buffer: consuming Buffer, more: Bool) {
-        if slots.contains(id) { settle(id) }
+        settle(id)
         guard slots.contains(id), !slots[id].flags.contains(.broken), !buffer.isEmpty else {
             buffers.give(buffer)
             return
@@ -85,8 +85,7 @@ extension EpollDriver {
 
     @usableFromInline
     package func undeliveredBytes(_ socket: SocketID) -> Int {
-        guard slots.contains(socket) else { return 0 }
-        return slots.read(socket, or: 0) { $0.queuedBytes &+ Socket.undelivered($0.descriptor.number) }
+        slots.read(socket, or: 0) { $0.queuedBytes &+ Socket.undelivered($0.descriptor.number) }
     }
 
     @inline(never)
@@ -170,9 +169,8 @@ extension EpollDriver {
 
     @usableFromInline
     package mutating func shutdownWrite(_ socket: SocketID) {
-        guard slots.contains(socket) else { return }
         settle(socket)
-        guard !slots[socket].flags.contains(.broken) else { return }
+        guard slots.contains(socket), !slots[socket].flags.contains(.broken) else { return }
         if slots[socket].queuedBytes > 0 {
             slots[socket].flags.insert(.endsAfterOutput)
         } else {
