@@ -44,6 +44,9 @@ package final class SimulatedConnection {
     private var isReadScheduled = false
     package var pace = Pace.atOnce
 
+    /// Bytes that still fit into the window towards the peer.
+    package var roomTowardsPeer: Int { towardsPeer.room }
+
     // The gateway's end, kept for the driver.
     /// When a worker took it out of the backlog.
     package internal(set) var acceptedAt = Instant.never

@@ -168,6 +168,48 @@ import Testing
         #expect(client.isReset)
     }
 
+    @Test func `the time that a kept connection may be idle does not end an upload on it`() throws {
+        var connection: SimulatedConnection?
+        var origin: ScriptedPeer?
+        var scene = try Scene(
+            origin: { peer in
+                origin = peer
+                connection = peer.connection
+                peer.onBytes = {
+                    peer.onBytes = {}
+                    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n01")
+                    peer.read(.never)
+                }
+            }, configure: { $0.upstreams[0].pool.idleTimeout = .seconds(2) })
+        let client = scene.client { $0.send(Script.get) }
+        scene.run(.milliseconds(100))
+        // A request that fills all but a little of the way there: it is answered, unread, and the connection kept.
+        client.send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n")
+        scene.run(.milliseconds(100))
+        let room = try #require(connection?.roomTowardsPeer)
+        let framing = 200
+        let count = room - framing
+        client.send(String(count, radix: 16) + "\r\n")
+        client.send(zeros: count)
+        client.send("\r\n0\r\n\r\n")
+        scene.run(.milliseconds(100))
+        origin?.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n02")
+        scene.run(.milliseconds(100))
+        #expect(client.text.hasSuffix("02"), "\(client.text)")
+
+        // There is no room for the next head: it is queued longer than the connection might have been idle.
+        let padding = String(repeating: "p", count: 2 * framing)
+        client.send(Script.post(10, "X-Padding: \(padding)\r\n"))
+        scene.run(.seconds(4))
+        #expect(client.occurrences(of: "HTTP/1.1") == 2, "\(client.text)")
+        origin?.read(.atOnce)
+        client.send(zeros: 10)
+        scene.run(.seconds(1))
+        origin?.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n03")
+        scene.run(.milliseconds(100))
+        #expect(client.text.hasSuffix("03"), "\(client.text)")
+    }
+
     @Test func `an upstream that answers slowly is not the client's fault`() throws {
         var scene = try Scene { peer in
             peer.onBytes = {
