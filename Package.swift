@@ -49,6 +49,7 @@ let package = Package(
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
+        .target(name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(
             name: "CRE2",
             linkerSettings: [.linkedLibrary("re2")]),
@@ -67,9 +68,10 @@ let package = Package(
         module("PasswordHash", ["CCrypt"]),
         module("Digest", ["COpenSSL"]),
         module("DNS", ["CAres", "Net", "Linux", "Containers"]),
+        module("TLS", ["CTLS", "Containers", "Net"]),
 
         // Policies: given bytes or events, the time and a random source, they return what to do.
-        module("Config", ["HTTP", "Net", "Containers", "YAML", "RegularExpression"]),
+        module("Config", ["HTTP", "Net", "Containers", "YAML", "RegularExpression", "TLS"]),
         module("Routing", ["HTTP", "Net", "Config", "RegularExpression", "Containers"]),
         module("Upstream", ["HTTP", "Net", "Config", "Containers"]),
         module(
@@ -113,6 +115,7 @@ let package = Package(
         tests("HTTP1Tests", ["HTTP1", "HTTP", "Containers"], exclude: ["Fixtures"]),
         tests("WebSocketTests", ["WebSocket", "HTTP", "Containers", "Digest"]),
         tests("YAMLTests", ["YAML"]),
+        tests("TLSTests", ["TLS", "Net", "YAML"], exclude: ["Fixtures"]),
         tests("RegularExpressionTests", ["RegularExpression"]),
         tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression"], exclude: ["Fixtures"]),
         tests("RoutingTests", ["Routing", "Config", "HTTP", "Net", "Containers", "RegularExpression", "HTTP1"]),
