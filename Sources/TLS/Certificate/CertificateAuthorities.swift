@@ -1,7 +1,7 @@
 /// Certificates of authorities that are trusted: what `ca` names.
 package struct CertificateAuthorities: Sendable, Equatable {
     /// Certificates of one file; a system's bundle has about 150.
-    package static let limit = 2_000
+    package static let limit = 1_000
 
     package let certificates: [Certificate]
     /// Them all, for OpenSSL; comments and private keys of the file are not in it.
