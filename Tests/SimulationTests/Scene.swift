@@ -85,6 +85,8 @@ final class ScriptedPeer: SimulatedPeer {
     /// When the connection ended, in whatever way.
     private(set) var endedAt: Instant?
     private(set) var startedAt = Instant.never
+    /// Whether it closes when the gateway has ended its direction.
+    var closesAtEnd = true
     /// Called with each piece that comes.
     var onBytes: () -> Void = {}
 
@@ -116,7 +118,7 @@ final class ScriptedPeer: SimulatedPeer {
 
     /// Sends `count` bytes in pieces of `piece`, one each `interval`.
     func trickle(_ count: Int, piece: Int, every interval: Duration) {
-        guard count > 0, !isOver else { return }
+        guard count > 0, !isOver || !closesAtEnd, !isReset else { return }
         send(zeros: min(piece, count))
         after(interval) { self.trickle(count - piece, piece: piece, every: interval) }
     }
@@ -138,7 +140,7 @@ final class ScriptedPeer: SimulatedPeer {
     func ended(_ connection: SimulatedConnection) {
         hasEnded = true
         if endedAt == nil { endedAt = network.now }
-        connection.close()
+        if closesAtEnd { connection.close() }
     }
 
     func wasReset(_ connection: SimulatedConnection) {

@@ -264,4 +264,32 @@ import Testing
         #expect(client.text.hasPrefix("HTTP/1.1 504") && client.text.contains("response_timeout"))
         #expect(scene.worker.accounts.upstreams == 0)
     }
+
+    /// Seconds until the gateway closes a connection whose last answer is out, to a client that goes on sending.
+    private func lingering(_ bytes: Int, limit: Int = 64 << 20) throws -> Int {
+        var scene = try Scene(configure: { config in
+            config.listeners[0].timeouts.lingerIdle = .seconds(3)
+            config.listeners[0].timeouts.linger = .seconds(8)
+            config.listeners[0].limits.linger = limit
+        })
+        let client = scene.client { peer in
+            peer.closesAtEnd = false
+            peer.send("nonsense\r\n\r\n")
+            peer.after(.seconds(1)) { peer.trickle(1_000_000, piece: bytes, every: .seconds(1)) }
+        }
+        var seconds = 0
+        scene.run(.milliseconds(500))
+        while scene.worker.accounts.downstreams > 0, seconds < 60 {
+            scene.run(.seconds(1))
+            seconds += 1
+        }
+        #expect(client.text.hasPrefix("HTTP/1.1 400"))
+        return seconds
+    }
+
+    @Test func `after the last answer a client that stays is closed, silent or not`() throws {
+        #expect(try lingering(0) == 3)
+        #expect(try lingering(100) == 8)
+        #expect(try lingering(100, limit: 250) == 3)
+    }
 }
