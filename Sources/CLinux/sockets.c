@@ -204,6 +204,10 @@ int cl_undelivered(int fd) {
     return ioctl(fd, SIOCOUTQ, &bytes) < 0 ? -errno : bytes;
 }
 
+void cl_limit_unsent(int fd, unsigned bytes) {
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
 int cl_shutdown_write(int fd) { return (int)RESULT(shutdown(fd, SHUT_WR)); }
 int cl_close(int fd) { return (int)RESULT(close(fd)); }
 

@@ -53,6 +53,12 @@ package enum Socket {
         Int(max(0, cl_undelivered(socket)))
     }
 
+    /// Bounds what the kernel takes to send beyond what is on its way to the peer (`TCP_NOTSENT_LOWAT`), for a TCP socket or for
+    /// those that a listening one accepts from here on. Nil: the system's choice, which others keep.
+    package static func limitUnsent(_ socket: Int32, to bytes: Int?) {
+        cl_limit_unsent(socket, UInt32(clamping: bytes ?? 0))
+    }
+
     package static func localAddress(_ socket: Int32) throws(Errno) -> SocketAddress {
         var kernel = cl_address()
         // SAFETY: the call fills a structure that lives here.

@@ -98,6 +98,7 @@ package final class Gateway {
             throw error
         }
         snapshot = first
+        limitUnsent(sockets, first)
         update(sockets)
     }
 
@@ -108,6 +109,7 @@ package final class Gateway {
         snapshot = next
         applyLimits(config)
         for inbox in inboxes { inbox.post(.adopt(next)) }
+        limitUnsent(sockets, next)
         update(sockets)
     }
 
@@ -138,6 +140,16 @@ package final class Gateway {
             EpollWorker.run(
                 context: context, wake: wakeup, snapshot: snapshot, running: running, heartbeats: heartbeats,
                 begun: starts.note)
+        }
+    }
+
+    /// Connections that are accepted from here on inherit it. A Unix socket has no such limit, and a small buffer.
+    private func limitUnsent(_ sockets: [ListenerSocket], _ snapshot: Snapshot) {
+        for socket in sockets {
+            guard let number = listenerNumbers[socket.listener], let state = snapshot.listener(numbered: number) else {
+                continue
+            }
+            Socket.limitUnsent(socket.descriptor, to: state.unsentLimit)
         }
     }
 

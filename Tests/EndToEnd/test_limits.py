@@ -271,6 +271,52 @@ def test_memory_is_bounded_and_shared_fairly(gateway, upstream):
     eventually(lambda: served_quick(running), what="service for the same client afterwards")
 
 
+def kernel_holds(client: socket.socket) -> int:
+    """Bytes on their way to a client, by the kernel's account of the gateway's end of the connection."""
+    ends = ["{:02X}{:02X}{:02X}{:02X}:{:04X}".format(*reversed(socket.inet_aton(host)), port)
+            for host, port in (client.getpeername(), client.getsockname())]
+    with open("/proc/net/tcp") as connections:
+        for line in connections:
+            fields = line.split()
+            if fields[1:3] == ends:
+                return int(fields[4].split(":")[0], 16)
+    raise AssertionError("the connection is gone")
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1000000000", "Transfer-Encoding: chunked"])
+def test_the_system_keeps_little_for_a_client_that_does_not_read(gateway, upstream, length):
+    """Without a limit it took megabytes for each, and a thousand slow readers all that the machine has for TCP."""
+    piece = bytes(65536) if "Length" in length else b"10000\r\n" + bytes(65536) + b"\r\n"
+    sent = []
+
+    def script(connection):
+        sent.append(0)
+        number = len(sent) - 1
+        connection.read_request()
+        connection.send(f"HTTP/1.1 200 OK\r\n{length}\r\n\r\n")
+        while True:
+            connection.send(piece)
+            sent[number] += len(piece)
+
+    url = upstream(script).url
+    running = gateway(configured(url))
+
+    def held() -> int:
+        with from_address("127.0.0.1", running.port(), receive_buffer=4096) as client:
+            client.sendall(GET)
+            at = -1
+            while not sent or sent[-1] != at:
+                at = sent[-1] if sent else -1
+                time.sleep(0.3)
+            return kernel_holds(client)
+
+    assert 65536 <= held() <= 128 * 1024 + 2 * 65536
+    assert running.reload(configured(url, "{ unsent: 16KiB }"))
+    assert held() <= 16 * 1024 + 2 * 65536
+    assert running.reload(configured(url, "{ unsent: off }"))
+    assert held() > 512 * 1024
+
+
 def refusal(port: int) -> bytes | None:
     """What the client that hoards is answered, if it is refused."""
     with from_address("127.0.0.2", port) as client:

@@ -33,6 +33,9 @@ long cl_send_two(int fd, const void *first, size_t first_count, const void *seco
 int cl_is_quiet(int fd);
 // Bytes that were sent and that the peer has not acknowledged (TCP) or read (Unix sockets).
 int cl_undelivered(int fd);
+// Bytes that the kernel takes beyond what it has put on the wire; 0: as many as the system allows. Accepted sockets inherit it.
+// Nothing happens to sockets that are not TCP.
+void cl_limit_unsent(int fd, unsigned bytes);
 int cl_shutdown_write(int fd);
 int cl_close(int fd);
 // Closes with a reset.

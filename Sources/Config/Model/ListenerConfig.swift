@@ -57,6 +57,8 @@ package struct ListenerConfig: Sendable, Equatable {
         package var requestRate: Int? = 256
         /// Bytes in a second that a client has to take of an answer; nil: any number.
         package var responseRate: Int? = 256
+        /// Bytes of answers that the kernel keeps for a client beyond what is on its way; nil: what the system allows.
+        package var unsent: Int? = 128 * 1024
         /// Bytes of a request that are read and thrown away after its answer.
         package var linger = 64 << 20
         /// Connections open at once; nil: from the limit of open files.

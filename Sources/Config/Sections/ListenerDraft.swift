@@ -109,6 +109,9 @@ extension ListenerConfig.Limits: ConfigSection {
             "response_rate", \.responseRate, .word("off", or: .size(1...1_000_000)), default: 256,
             "Bytes in a second that a client has to take of an answer that waits for it, after `timeouts.rate_grace`."),
         ConfigKey(
+            "unsent", \.unsent, .word("off", or: .size(16_384...(1 << 30))), default: 128 * 1024,
+            "Bytes of answers that the system keeps for a client of TCP that reads slowly, beyond what is on its way."),
+        ConfigKey(
             "linger", \.linger, .size(0...(1 << 40)), default: 64 << 20,
             "Bytes of a request that are thrown away after its answer, before the connection is cut."),
         ConfigKey(

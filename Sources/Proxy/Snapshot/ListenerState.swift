@@ -24,6 +24,7 @@ package final class ListenerState: Sendable {
     let lingerIdleTimeout: Int64
     let lingerTimeout: Int64
     let lingerBytes: Int
+    let unsentLimit: Int?
     let contentPace: PaceLimits
     let answerPace: PaceLimits
     let chunkLimits: ChunkLimits
@@ -59,6 +60,7 @@ package final class ListenerState: Sendable {
         lingerIdleTimeout = config.timeouts.lingerIdle.wholeNanoseconds
         lingerTimeout = config.timeouts.linger.wholeNanoseconds
         lingerBytes = config.limits.linger
+        unsentLimit = config.limits.unsent
         let grace = config.timeouts.rateGrace.wholeNanoseconds
         contentPace = PaceLimits(bytesPerSecond: config.limits.requestRate, grace: grace, idle: bodyIdleTimeout)
         answerPace = PaceLimits(bytesPerSecond: config.limits.responseRate, grace: grace, idle: writeIdleTimeout)
