@@ -7,8 +7,9 @@ SEEDS ?= 2000
 TIME ?= 60
 TARGET ?=
 ROUNDS ?= 10
+REQUESTS ?= 10000000
 
-.PHONY: help run build test faults bench bench-quick conformance lint format docs sim fuzz fuzz-minimise fuzz-planted fuzz-coverage clean packages bench-packages venv
+.PHONY: help run build test faults bench bench-quick floods soak conformance lint format docs sim fuzz fuzz-minimise fuzz-planted fuzz-coverage clean packages bench-packages venv
 
 help:
 	@echo "make run          build, then the gateway in front of the embedded demo upstream"
@@ -18,6 +19,8 @@ help:
 	@echo "make bench        CPU per request against nginx and HAProxy (ROUNDS=$(ROUNDS), about 10 minutes)"
 	@echo "make bench-quick  instructions and allocations per request only"
 	@echo "make conformance  the table of raw cases against Martlet, nginx and HAProxy, side by side in docs/security.md"
+	@echo "make floods       floods beside a well-behaved client; the table goes to docs/security.md (3 minutes)"
+	@echo "make soak         REQUESTS=$(REQUESTS) mixed requests; whether memory and descriptors stay (10 minutes)"
 	@echo "make sim          the simulation with SEEDS=$(SEEDS)"
 	@echo "make fuzz         the fuzzers, TIME=$(TIME) seconds each, or only TARGET=; also fuzz-planted, fuzz-coverage, fuzz-minimise"
 	@echo "make lint         format check; make format rewrites"
@@ -55,6 +58,12 @@ bench-quick: build bench-packages
 conformance: build
 	@.ci/packages conformance
 	@python3 Tests/Conformance/conformance.py compare --martlet $(MARTLET) --cuts 40 --everything --write docs/security.md
+
+floods: build bench-packages
+	@python3 Tests/Floods/floods.py --martlet $(MARTLET) --write docs/security.md
+
+soak: build bench-packages
+	@python3 Tests/Floods/soak.py --martlet $(MARTLET) --requests $(REQUESTS)
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
