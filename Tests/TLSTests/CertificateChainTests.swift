@@ -203,6 +203,13 @@ struct CertificateChainTests {
         #expect(try chain(certificates, key).warnings.map(\.message) == [warning])
     }
 
+    @Test("a client needs no name")
+    func client() throws {
+        let bytes = try (Fixture.bytes("client.pem"), Fixture.bytes("client.key"))
+        #expect(try CertificateChain(certificates: bytes.0, key: bytes.1, for: .client).warnings.isEmpty)
+        #expect(try CertificateChain(certificates: bytes.0, key: bytes.1).warnings.count == 1)
+    }
+
     @Test("names that are no host names are passed over with a warning each")
     func oddNames() throws {
         let chain = try chain("odd-names.pem", "odd-names.key")

@@ -5,6 +5,11 @@ package import Net
 /// A class, since a listener's snapshot, its contexts and its policies all refer to the same few kilobytes; equal when
 /// certificates and key are.
 package final class CertificateChain: Sendable {
+    /// Who shows it: clients are not looked for by a name.
+    package enum Use: Sendable {
+        case server, client
+    }
+
     /// The leaf first, then those that the file has behind it.
     package let certificates: [Certificate]
     /// The leaf's DNS names: of its subject alternative names, or its common name when it has none of these.
@@ -28,7 +33,7 @@ package final class CertificateChain: Sendable {
     /// - Parameters:
     ///   - certificates: a file in PEM: the leaf first, then what signed it.
     ///   - key: a file with the private key in PEM; nil: it stands in the same file.
-    package init(certificates: [UInt8], key: [UInt8]?) throws(CertificateFailures) {
+    package init(certificates: [UInt8], key: [UInt8]?, for use: Use = .server) throws(CertificateFailures) {
         guard let content = PEMContent() else {
             throw CertificateFailures(all: [CertificateFailure(.certificates, "memory is short")])
         }
@@ -46,7 +51,7 @@ package final class CertificateChain: Sendable {
         guard failures.isEmpty else { throw CertificateFailures(all: failures) }
         let facts: CertificateFacts
         do throws(CertificateFailure) {
-            facts = try CertificateFacts(content, isKeyApart: key != nil)
+            facts = try CertificateFacts(content, isKeyApart: key != nil, use)
         } catch {
             throw CertificateFailures(all: [error])
         }

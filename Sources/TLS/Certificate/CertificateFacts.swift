@@ -9,7 +9,7 @@ struct CertificateFacts {
     private(set) var warnings: [CertificateWarning] = []
 
     /// - Parameter isKeyApart: the key stands in a file of its own.
-    init(_ content: borrowing PEMContent, isKeyApart: Bool) throws(CertificateFailure) {
+    init(_ content: borrowing PEMContent, isKeyApart: Bool, _ use: CertificateChain.Use) throws(CertificateFailure) {
         for index in 0..<content.count {
             guard let certificate = content.certificate(index) else {
                 throw CertificateFailure(.certificates, "certificate \(index + 1) in it cannot be read")
@@ -22,7 +22,7 @@ struct CertificateFacts {
         self.keyKind = keyKind
         try checkKey(content, source: isKeyApart ? .key : .certificates)
         try checkStrength(content)
-        readNames(content)
+        readNames(content, use)
         checkOrder(content)
     }
 
@@ -59,7 +59,7 @@ struct CertificateFacts {
 
     // MARK: Names
 
-    private mutating func readNames(_ content: borrowing PEMContent) {
+    private mutating func readNames(_ content: borrowing PEMContent, _ use: CertificateChain.Use) {
         let found = content.alternativeNames(0)
         for name in found {
             switch name {
@@ -69,7 +69,7 @@ struct CertificateFacts {
             }
         }
         // RFC 9525 section 6.3: the common name is none; clients stopped to look at it.
-        guard !found.contains(where: { $0 != .other }) else { return }
+        guard use == .server, !found.contains(where: { $0 != .other }) else { return }
         let commonName = content.commonName(0)
         guard let name = CertificateName(commonName) else {
             warn("there is no DNS name or address in it: clients can only be sent to it as the first certificate")
