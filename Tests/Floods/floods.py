@@ -76,12 +76,13 @@ class Flood:
 
 
 FLOODS = [
+    # First: behind others they would live on memory that those have left.
+    Flood("idle", "connections without a byte", 100, 15000, 5000),
+    Flood("idle-kept", "connections with one request, then idle", 100, 15000, 4000),
     Flood("slow-heads", "heads of one byte a second", 40, 2000, 2000),
     Flood("slow-bodies", "bodies of one byte a second", 40, 2000, 2000),
     Flood("slow-readers", "readers of 16 bytes a second, 1 GB with a length", 40, 1000, 1000),
     Flood("slow-chunk-readers", "readers of 16 bytes a second, chunks without end", 40, 1000, 1000),
-    Flood("idle", "connections without a byte", 100, 15000, 5000),
-    Flood("idle-kept", "connections with one request, then idle", 100, 15000, 4000),
     Flood("churn", "connections for one request each", 20, 200, 1000),
     Flood("aborts", "requests that are reset", 20, 200, 1000),
     Flood("oversize", "too large in eleven ways: targets, heads, chunk lines, bodies …", 20, 110, 500),
