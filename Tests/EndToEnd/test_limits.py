@@ -12,8 +12,10 @@ import pytest
 
 from support.gateway import eventually
 from support.raw import Ended, RawClient, get
+from support.websocket import UPGRADE, accept
 
 MIB = 1 << 20
+HANDSHAKE = UPGRADE.format(path="/", fields="").encode()
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 
 
@@ -148,6 +150,33 @@ def test_a_client_has_256_connections_and_others_are_served(gateway, upstream):
         assert answer(surplus) == b"", "one too many"
         assert get(running.port()).status == 200
         running.wait_log("the last from 127.0.0.9: the client has as many as connections_per_client allows")
+
+
+def test_tunnels_count_among_the_connections_of_a_client(gateway, upstream):
+    running = gateway(configured(upstream(hold_a_tunnel).url, "{ connections_per_client: 2 }"))
+    with ExitStack() as stack:
+        tunnels = [stack.enter_context(from_address("127.0.0.9", running.port())) for _ in range(2)]
+        for tunnel in tunnels:
+            tunnel.sendall(HANDSHAKE)
+            assert tunnel.recv(4096).startswith(b"HTTP/1.1 101 ")
+        surplus = stack.enter_context(from_address("127.0.0.9", running.port()))
+        assert answer(surplus) == b"", "one too many"
+        tunnels[0].close()
+        eventually(lambda: serves_a_tunnel(running), what="a place for another tunnel")
+
+
+def hold_a_tunnel(connection) -> None:
+    accept(connection)
+    connection.rest()
+
+
+def serves_a_tunnel(running) -> bool:
+    with from_address("127.0.0.9", running.port()) as client:
+        try:
+            client.sendall(HANDSHAKE)
+            return client.recv(4096).startswith(b"HTTP/1.1 101 ")
+        except OSError:
+            return False
 
 
 def test_trusted_peers_have_any_number_of_connections(gateway, upstream):
