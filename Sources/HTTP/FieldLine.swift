@@ -11,12 +11,18 @@ package struct FieldLine: Sendable {
     /// The line stands in the head exactly as it is written: `Name: value CRLF`.
     @usableFromInline package var isNormal: Bool
 
+    /// Its sender wants it in no compression table (RFC 7541 section 7.1.3), whoever passes it on.
+    @usableFromInline package var isSensitive: Bool
+
     @inlinable
-    package init(name: ByteRange, value: ByteRange, known: KnownField, isNormal: Bool = false) {
+    package init(
+        name: ByteRange, value: ByteRange, known: KnownField, isNormal: Bool = false, isSensitive: Bool = false
+    ) {
         self.name = name
         self.value = value
         self.known = known
         isRemoved = false
         self.isNormal = isNormal
+        self.isSensitive = isSensitive
     }
 }

@@ -1,3 +1,5 @@
+import HTTP
+
 /// The `Keep-Alive` field that servers send (RFC 2068 section 19.7.1.1): `timeout=5, max=100`.
 enum KeepAliveField {
     /// Seconds of the timeout parameter; nil when there is none that can be read.

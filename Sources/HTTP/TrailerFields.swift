@@ -1,9 +1,7 @@
-import HTTP
-
 /// Which names may stand in a forwarded trailer section (RFC 9110 section 6.5.1): none that frames, routes,
 /// authenticates, carries state or says how content is coded.
-enum TrailerFields {
-    static func mayBeForwarded(_ known: KnownField, _ name: Span<UInt8>) -> Bool {
+package enum TrailerFields {
+    package static func mayBeForwarded(_ known: KnownField, _ name: Span<UInt8>) -> Bool {
         switch known {
         case .other: !isContentControl(name)
         case .via, .xRequestID, .traceparent, .server, .proxyStatus, .date: true

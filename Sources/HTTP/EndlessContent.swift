@@ -1,7 +1,6 @@
-import HTTP
-
 /// Content types of responses that may flow for ever with long pauses: no idle limit of ordinary bodies fits them.
-enum EndlessContent {
+@usableFromInline
+package enum EndlessContent {
     // Lower-case names; a literal of bytes is data, where a string would be work.
     private static let eventStream: InlineArray<17, UInt8> = [
         0x74, 0x65, 0x78, 0x74, 0x2F, 0x65, 0x76, 0x65, 0x6E, 0x74, 0x2D, 0x73, 0x74, 0x72, 0x65, 0x61, 0x6D,
@@ -17,7 +16,8 @@ enum EndlessContent {
 
     /// Whether the Content-Type at a place is text/event-stream, application/grpc (with any suffix),
     /// multipart/x-mixed-replace or application/x-ndjson.
-    static func isEndless(_ bytes: Span<UInt8>, _ range: ByteRange) -> Bool {
+    @inlinable
+    package static func isEndless(_ bytes: Span<UInt8>, _ range: ByteRange) -> Bool {
         // The second eight bytes tell nearly all others from these.
         switch ByteScan.word(bytes, at: range.lower &+ 8) | 0x2020_2020_2020_2020 {
         case 0x6165_7274_732D_746E, 0x6370_7267_2F6E_6F69, 0x6578_696D_2D78_2F74, 0x646E_2D78_2F6E_6F69:
@@ -26,8 +26,9 @@ enum EndlessContent {
         }
     }
 
+    @usableFromInline
     @inline(never)
-    private static func isEndless(_ value: Span<UInt8>) -> Bool {
+    static func isEndless(_ value: Span<UInt8>) -> Bool {
         var end = 0
         while end < value.count && value[end] != 0x3B && value[end] != 0x20 && value[end] != 0x09 { end &+= 1 }
         let type = value.extracting(first: end)
