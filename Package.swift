@@ -59,6 +59,7 @@ let package = Package(
         module("Containers"),
         module("HTTP", ["Containers", "Net"]),
         module("HTTP1", ["HTTP", "Containers"]),
+        module("HTTP2", ["HTTP", "Containers"]),
         module("WebSocket", ["HTTP", "Containers", "Digest"]),
 
         // Wrappers of C libraries.
@@ -113,6 +114,7 @@ let package = Package(
         tests("ContainersTests", ["Containers"]),
         tests("HTTPTests", ["HTTP", "Containers"]),
         tests("HTTP1Tests", ["HTTP1", "HTTP", "Containers"], exclude: ["Fixtures"]),
+        tests("HTTP2Tests", ["HTTP2", "HTTP", "Containers"], exclude: ["Fixtures"]),
         tests("WebSocketTests", ["WebSocket", "HTTP", "Containers", "Digest"]),
         tests("YAMLTests", ["YAML"]),
         tests("TLSTests", ["TLS", "Net", "YAML"], exclude: ["Fixtures"]),

@@ -1,0 +1,183 @@
+import Containers
+import HTTP
+import Testing
+
+@testable import HTTP2
+
+/// What a peer may do too much of, with the numbers of `FloodLimits`.
+@Suite struct FloodTests {
+    private func server(limits: FloodLimits = FloodLimits()) -> ScriptedConnection {
+        var connection = ScriptedConnection(isServer: true, limits: limits)
+        connection.receive(
+            Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + FrameText.frame("SETTINGS") + FrameText.frame("SETTINGS.a")
+        )
+        connection.clearEvents()
+        return connection
+    }
+
+    /// How many times `frames` were taken before the connection failed, and how; their streams rise.
+    private func flood(
+        _ connection: inout ScriptedConnection, limit: Int = 30_000, _ frames: (UInt32) -> [UInt8]
+    ) -> (count: Int, failure: String) {
+        for count in 0..<limit {
+            connection.clearEvents()
+            connection.receive(frames(UInt32(2 * count + 1)))
+            connection.output.clear()
+            if connection.hasFailed { return (count, connection.events.last ?? "") }
+        }
+        return (limit, "")
+    }
+
+    private func get(_ stream: UInt32) -> [UInt8] { FrameText.frame("HEADERS.eh@\(stream) $G") }
+
+    @Test func `Rapid resets`() {
+        var connection = server()
+        let found = flood(&connection) { get($0) + FrameText.frame("RST@\($0) 00000008") }
+        #expect(found == (100, "failed enhanceYourCalm rapidResets"))
+    }
+
+    @Test func `Resets in each window of time are allowed, until they are most of all streams`() {
+        var connection = server()
+        var count = 0
+        while count < 1_000, !connection.hasFailed {
+            if count % 100 == 0 { connection.act("wait") }
+            connection.receive(get(UInt32(2 * count + 1)) + FrameText.frame("RST@\(2 * count + 1) 00000008"))
+            count += 1
+        }
+        #expect(count == 200)
+        #expect(connection.events.last == "failed enhanceYourCalm rapidResets")
+    }
+
+    @Test func `Resets of answered streams are not rapid`() {
+        var connection = server()
+        for number in 0..<500 {
+            let stream = UInt32(2 * number + 1)
+            connection.receive(get(stream))
+            _ = connection.respond(stream, end: false)
+            connection.receive(FrameText.frame("RST@\(stream) 00000008"))
+            connection.output.clear()
+            connection.server.frames.outputWasSent()
+        }
+        #expect(holds(!connection.hasFailed))
+    }
+
+    @Test(arguments: [
+        "WINDOW@S 00000000", "WINDOW@S 7fffffff", "PRIORITY@S 4*00", "DATA@S 00", "HEADERS.eh@S $G",
+    ])
+    func `Resets that we are made to send`(frame: String) {
+        var connection = server()
+        let found = flood(&connection) {
+            get($0) + FrameText.frame(Substring(frame.replacing("@S", with: "@\($0)")))
+        }
+        #expect(found.count == 100)
+        #expect(found.failure == "failed enhanceYourCalm streamErrors")
+        #expect(connection.server.frames.counters.streamErrors == 101)
+    }
+
+    @Test func `Malformed requests`() {
+        var connection = server()
+        let found = flood(&connection) { FrameText.frame("HEADERS.eh@\($0) {X: y}") }
+        #expect(found == (100, "failed enhanceYourCalm streamErrors"))
+    }
+
+    @Test func `More streams than allowed, once the limit is known`() {
+        var connection = server()
+        let found = flood(&connection) { get($0) }
+        #expect(found == (200, "failed enhanceYourCalm streamErrors"))
+        #expect(connection.server.frames.counters.refusedStreams == 101)
+    }
+
+    @Test func `PING`() {
+        var connection = server()
+        #expect(flood(&connection) { _ in FrameText.frame("PING 8*00") } == (100, "failed enhanceYourCalm pings"))
+        var slow = server()
+        for _ in 0..<50 {
+            for _ in 0..<100 { slow.receive(FrameText.frame("PING 8*00")) }
+            slow.output.clear()
+            slow.server.frames.outputWasSent()
+            slow.act("wait")
+        }
+        #expect(holds(!slow.hasFailed))
+    }
+
+    @Test func `SETTINGS`() {
+        var connection = server()
+        #expect(flood(&connection) { _ in FrameText.frame("SETTINGS") } == (19, "failed enhanceYourCalm settings"))
+    }
+
+    @Test func `Empty DATA`() {
+        var connection = server()
+        connection.receive(FrameText.frame("HEADERS.h@1 $P"))
+        #expect(flood(&connection) { _ in FrameText.frame("DATA@1") } == (10, "failed enhanceYourCalm emptyFrames"))
+        var padded = server()
+        padded.receive(FrameText.frame("HEADERS.h@1 $P"))
+        #expect(
+            flood(&padded) { _ in FrameText.frame("DATA.p@1 02 0000") } == (10, "failed enhanceYourCalm emptyFrames"))
+    }
+
+    @Test func `PRIORITY`() {
+        var connection = server()
+        #expect(
+            flood(&connection) { _ in FrameText.frame("PRIORITY@1 5*00") } == (200, "failed enhanceYourCalm priorities")
+        )
+        var other = server()
+        other.receive(get(1))
+        #expect(flood(&other) { _ in FrameText.frame("PRIORITY@1 5*00") }.count == 202)
+    }
+
+    @Test func `WINDOW_UPDATE of no use`() {
+        var connection = server()
+        #expect(
+            flood(&connection) { _ in FrameText.frame("WINDOW 00000001") } == (
+                100, "failed enhanceYourCalm windowUpdates"
+            ))
+        var used = server()
+        used.receive(get(1))
+        _ = used.respond(1, end: false)
+        for _ in 0..<200 {
+            #expect(holds(used.content(1, 1, end: false)))
+            for _ in 0..<20 { used.receive(FrameText.frame("WINDOW@1 00000001")) }
+            used.output.clear()
+        }
+        #expect(holds(!used.hasFailed))
+    }
+
+    @Test func `Unknown frames and frames of streams that we reset`() {
+        var connection = server()
+        #expect(
+            flood(&connection) { _ in FrameText.frame("TYPE77") } == (1_000, "failed enhanceYourCalm ignoredFrames"))
+        var reset = server()
+        reset.receive(FrameText.frame("HEADERS.h@1 $P"))
+        reset.act("reset@1")
+        #expect(flood(&reset) { _ in FrameText.frame("DATA@1 00") }.failure == "failed enhanceYourCalm ignoredFrames")
+    }
+
+    @Test func `Answers that the peer does not read`() {
+        var limits = FloodLimits()
+        limits.pings = 5_000
+        var connection = server(limits: limits)
+        // The empty SETTINGS were acknowledged.
+        #expect(
+            flood(&connection) { _ in FrameText.frame("PING 8*00") } == (999, "failed enhanceYourCalm unreadReplies"))
+        var reader = server(limits: limits)
+        for _ in 0..<3_000 {
+            reader.receive(FrameText.frame("PING 8*00"))
+            reader.output.clear()
+            reader.server.frames.outputWasSent()
+        }
+        #expect(holds(!reader.hasFailed))
+    }
+
+    @Test func `A connection that has failed says so again and does nothing`() {
+        var connection = server()
+        connection.receive(FrameText.frame("DATA@1 00"))
+        #expect(connection.words == "failed protocolError idleStream")
+        _ = connection.takeOutput()
+        let frame = FrameText.frame("PING 8*00")
+        var at = 0
+        let event = connection.server.frames.next(
+            frame.span, &at, now: connection.now, connection.tables, into: &connection.section, &connection.output)
+        #expect(event == .failed(.protocolError, .idleStream))
+        #expect(holds(connection.output.isEmpty && at == 0))
+    }
+}
