@@ -217,11 +217,11 @@ extension Worker where Driver: ~Copyable {
             endTunnel(exchange)
             return
         }
-        tunnels[key].upstreamEnded = true
         if !tunnels[key].fromUpstream.isClosed, !tunnels[key].isClosing {
             if tunnels[key].mayWriteToClient { sendClose(.internalError, toClient: downstream) }
             exchanges[exchange].code = .connectionTerminated
         }
+        tunnels[key].upstreamEnded = true
         driver.shutdownWrite(downstreams[downstream].socket)
         tunnels[key].closeAt = driver.now.advanced(by: Self.closeGrace)
         armTunnelTimer(exchange, downstream)

@@ -95,7 +95,9 @@ struct Tunnel {
     }
 
     private var nextPing: Instant {
-        pingInterval == .max ? .never : max(pingedAt, lastActivity).advanced(by: pingInterval)
+        // A side that has ended is not asked whether it lives.
+        pingInterval == .max || clientEnded || upstreamEnded
+            ? .never : max(pingedAt, lastActivity).advanced(by: pingInterval)
     }
 
     /// We end it. False: that had begun.
@@ -106,8 +108,8 @@ struct Tunnel {
         return true
     }
 
-    /// A frame of our own may go to the client.
-    var mayWriteToClient: Bool { fromUpstream.isAtBorder && !fromUpstream.isClosed }
+    /// A frame of our own may go to the client, whose direction ends with the upstream's.
+    var mayWriteToClient: Bool { fromUpstream.isAtBorder && !fromUpstream.isClosed && !upstreamEnded }
     /// A frame of our own may go to the upstream.
-    var mayWriteToUpstream: Bool { fromClient.isAtBorder && !fromClient.isClosed }
+    var mayWriteToUpstream: Bool { fromClient.isAtBorder && !fromClient.isClosed && !clientEnded }
 }
