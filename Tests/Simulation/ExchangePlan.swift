@@ -25,6 +25,10 @@ package struct ExchangePlan: Sendable {
         case abortsReceiving(after: Int, resets: Bool)
         /// Number of a malformed head.
         case malformed(Int)
+
+        var isMalformed: Bool {
+            if case .malformed = self { true } else { false }
+        }
     }
 
     /// What an origin does wrong.
@@ -94,8 +98,9 @@ extension ExchangePlan {
         plan.method = ["GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE", "OPTIONS"][random.below(9)]
         if plan.method == "POST" || plan.method == "PUT" {
             let count = size(&random)
-            plan.requestBody = random.below(2) == 0 ? .length(count) : .chunked(count)
-            plan.expectsContinue = count > 0 && random.below(8) == 0
+            let framings: [Framing] = [.none, .length(count), .length(count), .chunked(count), .chunked(count)]
+            plan.requestBody = framings[random.below(framings.count)]
+            plan.expectsContinue = plan.requestBody.count > 0 && random.below(8) == 0
         }
         plan.wantsClose = random.below(12) == 0
         plan.status = [200, 200, 200, 200, 201, 204, 304, 404, 500][random.below(9)]
@@ -169,6 +174,9 @@ extension ExchangePlan {
     private mutating func drawFaults(_ network: SimulatedNetwork) {
         if network.decides(.clientSlowBody), requestBody.count > 0 { sendsSlowly = true }
         if network.decides(.originInterim) { interims = 1 + network.random.below(3) }
+        if network.random.below(4) == 0, network.decides(.originInterimFlood) {
+            interims = 17 + network.random.below(30)
+        }
         if network.decides(.originSlowAnswer) { answersSlowly = true }
         if network.decides(.originUntilClose), answerHasBody { responseBody = .untilClose(responseBody.count) }
         if network.decides(.originEarlyAnswer), requestBody.count > 0, !expectsContinue { answersEarly = true }

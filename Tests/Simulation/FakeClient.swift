@@ -29,6 +29,10 @@ package final class FakeClient: SimulatedPeer {
     private var isClosing = false
     private var wroteMalformed = false
     private var hasEnded = false
+    /// Whom the connection's PROXY header names.
+    private var namedClient: String?
+    private var isProxied = false
+    private var hasBadHeader = false
 
     // Of the current answer.
     private var answer: AnswerCheck?
@@ -59,7 +63,11 @@ package final class FakeClient: SimulatedPeer {
         answer = nil
         isInterim = false
         receivedBytes = 0
-        network.connectClient(self, address: address, to: descriptor)
+        namedClient = nil
+        hasBadHeader = false
+        let isProxied = network.happens(.clientProxyHeader)
+        network.connectClient(self, address: address, to: isProxied ? Simulation.proxiedDescriptor : descriptor)
+        self.isProxied = isProxied
     }
 
     package func refused(_ connection: SimulatedConnection) {
@@ -73,7 +81,28 @@ package final class FakeClient: SimulatedPeer {
         if network.happens(.clientSlowReader) {
             connection.pace = .slowly(bytes: 1_000 + network.random.below(30_000), every: 5_000_000)
         }
+        if isProxied { sendProxyHeader(connection) }
         sendMore()
+    }
+
+    private func sendProxyHeader(_ connection: SimulatedConnection) {
+        if network.happens(.clientBadProxyHeader) {
+            hasBadHeader = true
+            connection.write(Array("PROXY TCP9 12.0.0.1 10.0.0.1 1 80\r\n".utf8))
+            return
+        }
+        let last = network.random.below(256)
+        switch network.random.below(3) {
+        case 0: connection.write(Array("PROXY UNKNOWN\r\n".utf8))
+        case 1:
+            namedClient = "12.0.0.\(last)"
+            connection.write(Array("PROXY TCP4 12.0.0.\(last) 10.0.0.1 1234 80\r\n".utf8))
+        default:
+            namedClient = "12.0.1.\(last)"
+            let signature: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A, 0, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A]
+            let addresses: [UInt8] = [12, 0, 1, UInt8(last), 10, 0, 0, 1, 4, 210, 0, 80]
+            connection.write(signature + [0x21, 0x11, 0, 12] + addresses)
+        }
     }
 
     /// Leaves the connection for the next one, if there is anything left to do.
@@ -103,6 +132,8 @@ package final class FakeClient: SimulatedPeer {
 
     private func send(_ plan: ExchangePlan, on connection: SimulatedConnection) {
         let exchange = shadow.begin(plan, connection: connection)
+        exchange.namedClient = namedClient
+        if hasBadHeader { exchange.taints.append("behind a bad PROXY header") }
         if wroteMalformed { exchange.taints.append("behind a malformed request") }
         awaiting.append(exchange)
         network.note { "client sends \(plan.nonce) \(plan.method) on \(connection.number)" }

@@ -65,7 +65,7 @@ private final class OriginSession: SimulatedPeer {
         switch event {
         case .head(let head): begin(head)
         case .body(let bytes):
-            if !Payload.stands(bytes, at: received, in: expected) {
+            if exchange?.plan.clientDefect?.isMalformed != true, !Payload.stands(bytes, at: received, in: expected) {
                 network.violate("\(exchange?.plan.nonce ?? "?"): wrong bytes in a request body at \(received)")
             }
             received += bytes.count
@@ -146,6 +146,10 @@ private final class OriginSession: SimulatedPeer {
             exchange?.taints.append("stalled")
             network.inflicts(.originStalls)
             return
+        }
+        if plan.interims > 16 {
+            network.inflicts(.originInterimFlood)
+            exchange?.taints.append("interim answers without end")
         }
         for _ in 0..<plan.interims {
             network.inflicts(.originInterim)

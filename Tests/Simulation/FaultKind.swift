@@ -24,11 +24,18 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     case reload
     /// Many new configurations at once.
     case reloadStorm
+    /// A name has other addresses.
+    case dnsChanges
     /// The gateway is told to end as soon as its exchanges have.
     case drain
 
     // The network and the kernel; exchanges may be lost, but visibly.
     case networkReset
+    /// Very few connections, exchanges and calls fit.
+    case fewSlots
+    /// A name is known only after a while, or has no address for a while.
+    case dnsLate
+    case dnsGone
     /// A reset throws away bytes that were not read yet.
     case lostOnReset
     case connectThrown
@@ -52,9 +59,13 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     case clientIsOld
     case clientAborts
     case clientMalformed
+    case clientProxyHeader
+    case clientBadProxyHeader
 
     // Origins.
     case originInterim
+    /// More interim answers than anybody wants.
+    case originInterimFlood
     case originUntilClose
     case originSlowAnswer
     case originSlowReader
@@ -100,13 +111,15 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     package var isLossy: Bool {
         switch self {
         case .partialRead, .partialWrite, .delay, .reorder, .heldBackEvent, .batch, .spuriousWake, .wallClockStep,
-            .acceptBurst, .acceptPause, .reload, .reloadStorm, .drain, .stop, .clientPipelines, .clientSlowBody,
+            .acceptBurst, .acceptPause, .reload, .reloadStorm, .dnsChanges, .clientProxyHeader, .drain, .stop,
+            .clientPipelines, .clientSlowBody,
             .clientSlowReader, .clientHalfCloses, .clientIsOld, .originInterim, .originUntilClose, .originSlowAnswer,
             .originSlowReader, .authSlow, .authRefuses, .decisionReplies, .callSlowReader, .tunnelRefused,
             .tunnelSilence:
             false
-        case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .stallOne,
-            .closeAfterQuiet, .clientAborts, .clientMalformed, .originEarlyAnswer, .originExtraBytes,
+        case .networkReset, .fewSlots, .dnsLate, .dnsGone, .originInterimFlood, .clientBadProxyHeader, .lostOnReset,
+            .connectThrown, .connectRefused, .connectHangs, .stall, .stallOne, .closeAfterQuiet, .clientAborts,
+            .clientMalformed, .originEarlyAnswer, .originExtraBytes,
             .originTruncates, .originMalformed, .originResets, .originStalls, .originStopsReading,
             .originClosesAfterAnswer, .originClosesIdle, .authFails, .decisionLate, .decisionMissing, .callCancelled,
             .tunnelWrongKey, .tunnelClientBreach, .tunnelOriginBreach, .tunnelTooMuch, .tunnelClientLeaves,
@@ -119,8 +132,8 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     /// lived at that time are excused. The other lossy faults mark their own exchange.
     package var excusesOthers: Bool {
         switch self {
-        case .networkReset, .lostOnReset, .connectThrown, .connectRefused, .connectHangs, .stall, .stallOne,
-            .closeAfterQuiet, .originClosesAfterAnswer, .originClosesIdle, .originExtraBytes:
+        case .networkReset, .fewSlots, .dnsLate, .dnsGone, .lostOnReset, .connectThrown, .connectRefused, .connectHangs,
+            .stall, .stallOne, .closeAfterQuiet, .originClosesAfterAnswer, .originClosesIdle, .originExtraBytes:
             true
         default:
             false

@@ -61,6 +61,8 @@ package final class SimulatedConnection {
     var isBlocked = false
     /// A `send` promised more in this turn.
     var awaitsMore = false
+    /// A `sendInTurn` waits for the end of the turn.
+    var isBatched = false
     var isEndWanted = false
     var isPaused = false
     var failure: IOFailure?

@@ -34,7 +34,11 @@ extension SimulatedDriver {
         do throws(IOFailureCause) {
             connection = try network.connectUpstream(to: address)
         } catch {
-            throw .exhausted
+            switch error {
+            case .exhausted: throw .exhausted
+            case .noBuffers: throw .other(ENOBUFS)
+            case .unreachable: throw .unreachable
+            }
         }
         guard let id = slots.insert(connection) else { throw .exhausted }
         network.upstreamOpen += 1
@@ -42,70 +46,11 @@ extension SimulatedDriver {
         return id
     }
 
-    package mutating func send(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool) {
-        var bytes = unsafe buffer.withReadable { unsafe Array(UnsafeRawBufferPointer(start: $0, count: $1)) }
-        poison(&buffer)
-        buffers.give(buffer)
-        guard slots.contains(socket), !bytes.isEmpty else { return }
-        let connection = slots[socket]
-        sends += 1
-        if mutation == .losesByte, sends % 11 == 0 { bytes.removeLast() }
-        checkReuse(connection, bytes)
-        guard connection.failure == nil else { return }
-        if case .reported = connection.connectState {} else { network.violate("a send before the connection stood") }
-        if connection.isEndWanted { network.violate("a send after shutdownWrite") }
-        network.note { "send \(connection.number): \(bytes.count)\(more ? " and more" : "")" }
-        connection.output.append(bytes)
-        connection.awaitsMore = more
-        if !more, !connection.isBlocked { connection.flush() }
-    }
-
-    package mutating func sendInTurn(_ socket: SocketID, _ buffer: consuming Buffer) {
-        send(socket, buffer, more: false)
-    }
-
-    package mutating func send(_ socket: SocketID, copyOf buffer: borrowing Buffer) {
-        var copy = buffers.take(atLeast: max(1, buffer.count))
-        copy.append(buffer)
-        send(socket, copy, more: false)
-    }
-
-    /// A request must not go out on a connection whose end this turn's wait has shown.
-    private func checkReuse(_ connection: SimulatedConnection, _ bytes: [UInt8]) {
-        guard !connection.isDownstream,
-            connection.isReadable || connection.isEndReported || connection.isFailureReported,
-            connection.towardsGateway.hasEndArrived || connection.failure != nil
-        else { return }
-        // Behind the method: a letter for the kind and a nonce.
-        for start in 3..<8 where start + 5 <= bytes.count {
-            guard bytes[start] == 0x20, bytes[start + 1] == 0x2F, bytes[start + 3] == 0x2F, bytes[start + 4] == 0x6E
-            else { continue }
-            network.violate("a request on connection \(connection.number), whose end was visible")
-        }
-    }
-
-    /// A buffer that went back to the pool must not be read again: its bytes become garbage.
-    private func poison(_ buffer: inout Buffer) {
-        buffer.clear()
-        _ = unsafe buffer.fill { (memory, room) -> Int in
-            unsafe memset(memory, 0xDB, room)
-            return 0
-        }
-    }
-
-    package mutating func flush(_ socket: SocketID) {
-        guard slots.contains(socket) else { return }
-        let connection = slots[socket]
-        connection.awaitsMore = false
-        if connection.failure == nil, !connection.isBlocked { connection.flush() }
-    }
-
     package func queuedBytes(_ socket: SocketID) -> Int { slots.contains(socket) ? slots[socket].output.count : 0 }
 
     package mutating func unread(_ socket: SocketID, _ buffer: consuming Buffer) {
         let bytes = unsafe buffer.withReadable { unsafe Array(UnsafeRawBufferPointer(start: $0, count: $1)) }
-        poison(&buffer)
-        buffers.give(buffer)
+        giveBack(buffer)
         guard slots.contains(socket) else { return }
         if !slots[socket].partial.isEmpty { network.violate("unread twice") }
         slots[socket].partial = bytes
@@ -121,6 +66,7 @@ extension SimulatedDriver {
 
     package mutating func shutdownWrite(_ socket: SocketID) {
         guard slots.contains(socket) else { return }
+        settle(socket)
         network.note { "shutdownWrite \(slots[socket].number)" }
         slots[socket].shutdownByGateway()
     }
@@ -130,6 +76,7 @@ extension SimulatedDriver {
     package mutating func abort(_ socket: SocketID) { remove(socket, isAbort: mutation != .closesInPlaceOfAbort) }
 
     private mutating func remove(_ socket: SocketID, isAbort: Bool) {
+        settle(socket)
         guard let connection = slots.remove(socket) else { return }
         network.note { "\(isAbort ? "abort" : "close") \(connection.number)" }
         // A connect that hung until now was in the way of whoever waited for it.
@@ -170,6 +117,7 @@ extension SimulatedDriver {
     }
 
     package mutating func release(_ socket: SocketID) -> Int32? {
+        settle(socket)
         guard let connection = slots.remove(socket) else { return nil }
         if connection.lastReadTurn >= 0 { network.violate("hands a connection over that was read") }
         network.note { "hands connection \(connection.number) over" }

@@ -13,6 +13,7 @@ extension SimulatedDriver {
         if connection.relayRest > 0 { network.violate("a relay of a socket that has one") }
         // Not every driver can with every socket.
         if connection.number % 4 == 3 || !connection.partial.isEmpty { return false }
+        settle(destination)
         network.note { "relay \(connection.number) to \(slots[destination].number): \(count)" }
         connection.relayDestination = destination
         connection.relayRest = count

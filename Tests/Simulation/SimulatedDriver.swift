@@ -28,6 +28,8 @@ package struct SimulatedDriver: IODriver, ~Copyable {
 
     var slots: Slab<SimulatedConnection>
     var listening: [Listening] = []
+    /// What waits for the end of the turn.
+    var batch: [(socket: SocketID, bytes: [UInt8])] = []
     private var jobs: [Job] = []
     private var jobIndex = 0
     var turn = 0
@@ -69,6 +71,7 @@ package struct SimulatedDriver: IODriver, ~Copyable {
     // MARK: Waiting
 
     package mutating func wait(until deadline: Instant) {
+        sendBatch()
         let deadline = mutation == .sleepsThroughTimers ? Instant.never : deadline
         if jobIndex < jobs.count { network.violate("a wait before all events were taken") }
         self.deadline = deadline
@@ -117,7 +120,9 @@ package struct SimulatedDriver: IODriver, ~Copyable {
     }
 
     /// When it has to be looked at again if nothing happens before.
-    package var nextTime: Instant { max(stalledUntil, min(deadline, earliestAccept)) }
+    package var nextTime: Instant {
+        network.now < stalledUntil ? stalledUntil : min(deadline, earliestAccept)
+    }
 
     /// More time may pass than the gateway asked for.
     private mutating func passTime() {
@@ -138,7 +143,10 @@ package struct SimulatedDriver: IODriver, ~Copyable {
     }
 
     /// The worker has ended.
-    package mutating func end() { checkLastTurn() }
+    package mutating func end() {
+        if !batch.isEmpty { network.violate("sends wait for the end of a turn that never comes") }
+        checkLastTurn()
+    }
 
     /// What the gateway left undone in the turn before; and figures for the shadow model.
     private mutating func checkLastTurn() {

@@ -25,6 +25,8 @@ final class SimulatedGateway {
     private let programsWake = SimulatedWake()
     private let callOrigin = UpstreamState.make(config: WorldConfig.callOrigin(), previous: nil)
     private var caller: FakeCaller?
+    /// Of the one name.
+    private var addresses: [IPAddress] = []
     /// What tasks wait for that comes at its time.
     private var owed: [Int: Owed] = [:]
     private var debts = 0
@@ -64,17 +66,55 @@ final class SimulatedGateway {
                 mutation: mutation)
             let worker = Worker(driver: driver, context: context, snapshot: snapshot, seed: network.random.next())
             workers.append(SimulatedWorker(worker, inbox: inboxes[index], network: network))
-            inboxes[index].post(.listen(Self.listening))
+            for (number, descriptor) in Self.descriptors.enumerated() {
+                inboxes[index].post(.listen(ListeningSocket(descriptor: descriptor, listener: number, port: 80)))
+            }
         }
         scheduleEnd()
+        scheduleNames()
     }
 
-    private static var listening: ListeningSocket {
-        ListeningSocket(descriptor: Simulation.listenerDescriptor, listener: 0, port: 80)
+    private static let descriptors = [Simulation.listenerDescriptor, Simulation.proxiedDescriptor]
+
+    // MARK: Names
+
+    /// The resolver: what it found for the one name that there is.
+    private func scheduleNames() {
+        if network.happens(.dnsLate) {
+            let delay = Int64(network.random.below(2_000)) * 1_000_000
+            network.excuse(until: network.now.advanced(by: delay))
+            network.after(delay) { [unowned self] in resolve([1, 2]) }
+        } else {
+            resolve([1])
+        }
+        for _ in 0..<network.random.below(6) {
+            network.after(Int64(network.random.below(4_000)) * 1_000_000) { [unowned self] in
+                if network.happens(.dnsChanges) { resolve([[1], [2], [1, 2], [2, 1]][network.random.below(4)]) }
+                guard network.happens(.dnsGone) else { return }
+                let pause = Int64(network.random.below(2_000)) * 1_000_000
+                network.excuse(until: network.now.advanced(by: pause))
+                resolve([])
+                network.after(pause) { [unowned self] in resolve([2]) }
+            }
+        }
+    }
+
+    private func resolve(_ numbers: [UInt32]) {
+        addresses = numbers.map { .v4(0x0A00_0100 + $0) }
+        network.note { "the name has \(numbers.count) addresses" }
+        for snapshot in snapshots { tellNames(snapshot) }
+    }
+
+    private func tellNames(_ snapshot: Snapshot) {
+        for upstream in snapshot.upstreams { upstream.setAddresses(of: Simulation.originName, addresses) }
     }
 
     // MARK: Turns
 
+    /// Whether it has ended, if it was told to.
+    var hasEnded: Bool {
+        network.endsAt == .never || isStopped || network.now >= network.endedAt.advanced(by: 60_000_000_000)
+    }
     var isStopped: Bool { workers.allSatisfy { $0.isStopped } }
 
     /// Lets each worker that has something to do have a turn; time passes when none has.
@@ -84,6 +124,8 @@ final class SimulatedGateway {
         let first = network.random.below(workers.count)
         for step in workers.indices where workers[(first + step) % workers.count].turn() {
             hasRun = true
+            // At once: the next one's turn may already show clients what the limiter said.
+            limiter.follow(desk.takeProbes())
             check()
         }
         if programsWake.take() {
@@ -95,13 +137,12 @@ final class SimulatedGateway {
         var next = network.nextEvent
         for worker in workers where !worker.isStopped { next = min(next, worker.worker.driver.nextTime) }
         network.isQuiescent = next == .never
-        if isStopped { network.closeListener(Simulation.listenerDescriptor) }
+        if isStopped { for descriptor in Self.descriptors { network.closeListener(descriptor) } }
         if next != .never { network.advance(to: next) }
     }
 
     /// What tasks wait for gets its time.
     private func serveDesk() {
-        limiter.follow(desk.takeProbes())
         for question in desk.takeQuestions() { decide(question) }
         for sleep in desk.takeSleeps() {
             network.inflicts(.callSlowReader)
@@ -189,8 +230,9 @@ final class SimulatedGateway {
 
     private func adopt(_ config: GatewayConfig) throws -> Snapshot {
         let snapshot = try builder.build(
-            config, previous: snapshots.last, numbers: ["default": 0], lanes: LogLaneNumbers())
+            config, previous: snapshots.last, numbers: ["default": 0, "proxied": 1], lanes: LogLaneNumbers())
         snapshots.append(snapshot)
+        tellNames(snapshot)
         for upstream in config.upstreams {
             connectionsMost[upstream.name] = max(
                 connectionsMost[upstream.name, default: 0], upstream.pool.maxConnections)
@@ -221,7 +263,7 @@ final class SimulatedGateway {
             network.after(after) { [unowned self] in
                 network.note { "the gateway drains" }
                 begins(ending: timeout)
-                let closing = ClosingDescriptors([Simulation.listenerDescriptor], holders: inboxes.count)
+                let closing = ClosingDescriptors(Self.descriptors, holders: inboxes.count)
                 for inbox in inboxes { inbox.post(.drain(timeout: timeout, closing: closing)) }
             }
         case .stops(let after):

@@ -21,6 +21,8 @@ package final class SimulatedNetwork {
     package var listeners: [Int32: Listener] = [:]
     private var services: [SocketAddress: any SimulatedService] = [:]
     private var connectionCount = 0
+    /// All that there ever were.
+    private var connections: [SimulatedConnection] = []
     /// Moved by `wallClockStep` only.
     package var wallClockOffset: Int64 = 1_800_000_000
     /// What each driver told at its last wait.
@@ -150,6 +152,9 @@ package final class SimulatedNetwork {
         for descriptor in listeners.keys { listeners[descriptor]?.backlog.removeAll() }
         handedOver.removeAll()
         services.removeAll()
+        // Peers know their connections, and whose requests those carried: without this no world's memory comes back.
+        for connection in connections { connection.peer = nil }
+        connections.removeAll()
     }
 
     // MARK: Connections
@@ -177,7 +182,10 @@ package final class SimulatedNetwork {
 
     func makeConnection(isDownstream: Bool, address: SocketAddress) -> SimulatedConnection {
         connectionCount += 1
-        return SimulatedConnection(number: connectionCount, isDownstream: isDownstream, address: address, network: self)
+        let connection = SimulatedConnection(
+            number: connectionCount, isDownstream: isDownstream, address: address, network: self)
+        connections.append(connection)
+        return connection
     }
 
     /// A client connects. Its kernel is satisfied as soon as the connection stands in the backlog.
@@ -197,7 +205,7 @@ package final class SimulatedNetwork {
 
     /// The gateway connects. Thrown is what a kernel knows at once.
     func connectUpstream(to address: SocketAddress) throws(IOFailureCause) -> SimulatedConnection {
-        if happens(.connectThrown) { throw .exhausted }
+        if happens(.connectThrown) { throw [.exhausted, .noBuffers, .unreachable][random.below(3)] }
         let connection = makeConnection(isDownstream: false, address: address)
         connection.connectState = .pending
         note { "upstream connection \(connection.number) to \(address)" }
@@ -224,4 +232,4 @@ package final class SimulatedNetwork {
 }
 
 /// What the network knows of a failed connect at once.
-enum IOFailureCause: Error { case exhausted, refused }
+enum IOFailureCause: Error { case exhausted, noBuffers, unreachable }

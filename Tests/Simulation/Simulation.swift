@@ -7,32 +7,20 @@ package struct Simulation {
     package struct Report: Sendable {
         package var seed: UInt64
         package var violations: [String]
-        package var faults: FaultPlan
-        package var exchanges: Int
-        package var answered: Int
-        package var answeredLocally: Int
-        package var cut: Int
-        package var codes: [String: Int]
-        package var turns: Int
-        package var virtualSeconds: Int
-        package var buffersMax: Int
-        package var queuedBytesMax: Int
-        package var upstreamOpenMax: Int
-        package var relays: Int
-        package var handOvers: Int
-        /// By the limiter, as it must.
-        package var refused: Int
-        package var tunnels: Int
+        package var figures: SimulationFigures
         /// Of everything that happened, in order.
         package var digest: UInt64
     }
 
     package static let listenerDescriptor: Int32 = 1 << 28
+    /// Where clients stand behind a proxy that names them.
+    package static let proxiedDescriptor = listenerDescriptor + 1
     package static let listenerAddress = SocketAddress.ip(.v4(0x0A00_0001), port: 80)
     /// Where origins listen.
     package static let origins: [SocketAddress] = [
         .ip(.v4(0x0A00_0101), port: 9_000), .ip(.v4(0x0A00_0102), port: 9_000), .unix(path: "/run/origin.sock"),
     ]
+    package static let originName = "origin.test"
     package static let authService = SocketAddress.ip(.v4(0x0A00_0201), port: 9_100)
     /// Of calls that name no upstream.
     package static let callOrigin = SocketAddress.ip(.v4(0x0A00_0301), port: 9_000)
@@ -48,8 +36,9 @@ package struct Simulation {
     package var faults: FaultPlan
     package var plan: WorldPlan
     package var config: GatewayConfig
-    /// Queued bytes of one socket, at most: a large and a small receive and what is framed around them.
-    package var queuedBytesLimit = 196_608
+    /// Queued bytes of one socket, at most: two large receives (content that came behind a head, and what came before reading
+    /// was paused) and what is framed around them.
+    package var queuedBytesLimit = 294_912
     package var mutation: Mutation?
     package var trace: ((String) -> Void)?
 
@@ -70,7 +59,13 @@ package struct Simulation {
             }
         }
         let shadow = ShadowModel(network: network)
+        var plan = plan
+        if network.random.below(8) == 0, network.happens(.fewSlots) {
+            plan.connectionsLimit = 3 + network.random.below(8)
+            network.excuse(until: .never)
+        }
         network.openListener(Self.listenerDescriptor, address: Self.listenerAddress)
+        network.openListener(Self.proxiedDescriptor, address: Self.listenerAddress)
         for address in Self.origins + [Self.callOrigin] {
             network.add(FakeOrigin(address: address, network: network, shadow: shadow))
         }
@@ -94,7 +89,7 @@ package struct Simulation {
             {
                 deadline = network.now.advanced(by: Self.settleTime)
             }
-            if deadline != .never, !gateway.isOwing, hasSettled(network, deadline: deadline) { break }
+            if deadline != .never, !gateway.isOwing, gateway.hasEnded, hasSettled(network, deadline: deadline) { break }
         }
         if network.violations.isEmpty {
             shadow.finish()
@@ -104,14 +99,29 @@ package struct Simulation {
         gateway.end()
         network.end()
         return Report(
-            seed: seed, violations: network.violations, faults: network.faults, exchanges: shadow.exchanges.count,
-            answered: shadow.answered, answeredLocally: shadow.answeredLocally, cut: shadow.cut, codes: shadow.codes,
-            turns: turns, virtualSeconds: Int(network.now.nanoseconds / 1_000_000_000),
-            buffersMax: network.buffersOutstandingMax, queuedBytesMax: network.queuedBytesMax,
-            upstreamOpenMax: network.upstreamOpenMax, relays: network.relays, handOvers: network.handOversCount,
-            refused: gateway.limiterRefusals,
-            tunnels: shadow.tunnels,
+            seed: seed, violations: network.violations, figures: figures(network, shadow, gateway, turns: turns),
             digest: digest.value)
+    }
+
+    private func figures(
+        _ network: SimulatedNetwork, _ shadow: ShadowModel, _ gateway: SimulatedGateway, turns: Int
+    ) -> SimulationFigures {
+        var figures = SimulationFigures()
+        figures.seeds = 1
+        figures.faults.add(network.faults)
+        figures.answered = shadow.answered
+        figures.answeredLocally = shadow.answeredLocally
+        figures.cut = shadow.cut
+        figures.codes = shadow.codes
+        figures.turns = turns
+        figures.virtualSeconds = Int(network.now.nanoseconds / 1_000_000_000)
+        figures.buffersMax = network.buffersOutstandingMax
+        figures.queuedBytesMax = network.queuedBytesMax
+        figures.relays = network.relays
+        figures.handOvers = network.handOversCount
+        figures.refused = gateway.limiterRefusals
+        figures.tunnels = shadow.tunnels
+        return figures
     }
 
     /// Whether the world is over: nothing is open for a while, or the time for that is.

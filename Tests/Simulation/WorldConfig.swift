@@ -16,9 +16,13 @@ enum WorldConfig {
         listener.timeouts.bodyIdle = .seconds(4)
         listener.timeouts.writeIdle = .seconds(4)
         listener.timeouts.keepAlive = .seconds(20)
-        config.listeners = [listener]
+        var proxied = listener
+        proxied.name = "proxied"
+        proxied.proxyProtocol = [CIDRBlock(address: .v4(0x0B00_0000), prefix: 8)]
+        config.listeners = [listener, proxied]
         var upstream = UpstreamConfig(name: "origin", location: place)
         upstream.endpoints = Simulation.origins.prefix(1 + random.below(3)).map { endpoint($0) }
+        if random.below(3) == 0 { upstream.endpoints[0] = named }
         upstream.balance = balance(&random)
         upstream.timeouts.connect = .seconds(1)
         upstream.timeouts.response = .seconds(3)
@@ -101,6 +105,11 @@ enum WorldConfig {
         upstream.pool.idleTimeout = .seconds(5)
         return upstream
     }
+
+    /// An endpoint whose addresses are found later, and change.
+    private static let named = UpstreamConfig.Endpoint(
+        url: "http://\(Simulation.originName):9000", target: .name(Simulation.originName, port: 9_000),
+        authority: "origin.test")
 
     static func balance(_ random: inout RandomSource) -> UpstreamConfig.Balance {
         [.roundRobin, .leastRequests, .powerOfTwo, .random, .hash([.clientIP])][random.below(5)]

@@ -22,6 +22,9 @@ import Testing
         case .relaysTooMuch:
             simulation.plan.relayedLength = 1
             simulation.faults[.clientPipelines] = 600
+        case .takesResetForEnd:
+            simulation.faults[.originUntilClose] = 500
+            simulation.faults[.originResets] = 500
         default: break
         }
         if isDigested { simulation.trace = { _ in } }
@@ -31,10 +34,16 @@ import Testing
     @Test func `no seed breaks a promise`() {
         var run = SimulationRun()
         for seed in SeedChoice.seeds(default: 256) { run.run(seed, isTold: SeedChoice.isReplay) }
-        print(run.summary)
+        print(run.figures.summary)
         for failure in run.failures { Issue.record("\(failure)") }
-        if run.seeds >= 256 { #expect(run.relays > 1_000 && run.handOvers > 10) }
-        if run.seeds >= 1_000 { #expect(run.totals.missing.isEmpty) }
+        if run.figures.seeds >= 256 { #expect(run.figures.relays > 1_000 && run.figures.handOvers > 10) }
+        if run.figures.seeds >= 1_000 { #expect(run.figures.faults.missing.isEmpty) }
+    }
+
+    @Test(arguments: Regression.all) func `a fault that was found stays fixed`(regression: Regression) {
+        var run = SimulationRun()
+        run.run(regression.seed, faults: regression.faults)
+        #expect(run.failures.isEmpty, "\(regression.name)")
     }
 
     @Test func `the same seed gives the same run to the last event`() throws {

@@ -10,14 +10,14 @@ import Synchronization
         let run: SimulationRun
         if SeedChoice.isReplay {
             var replay = SimulationRun()
-            for seed in seeds { replay.run(seed, isTold: true) }
+            for seed in seeds { replay.run(seed, faults: SeedChoice.faults, isTold: true) }
             run = replay
         } else {
             run = try Work(seeds).run(threads: SeedChoice.number("SIM_THREADS").map { Int($0) } ?? 2)
         }
-        print(run.summary)
+        print(run.figures.summary)
         for failure in run.failures { print(failure) }
-        let missing = seeds.count >= 1_000 ? run.totals.missing : []
+        let missing = seeds.count >= 1_000 ? run.figures.faults.missing : []
         for kind in missing { print("never happened: \(kind)") }
         print(run.failures.isEmpty ? "no failure" : "\(run.failures.count) seeds failed")
         if !run.failures.isEmpty || !missing.isEmpty { exit(1) }
@@ -29,6 +29,8 @@ private final class Work: Sendable {
     private let seeds: [UInt64]
     private let next = Atomic<Int>(0)
     private let result = Mutex(SimulationRun())
+    private let faults = SeedChoice.faults
+    private let stopsAtFailure = SeedChoice.number("SIM_UNTIL_FAILURE") != nil
 
     init(_ seeds: [UInt64]) {
         self.seeds = seeds
@@ -50,7 +52,8 @@ private final class Work: Sendable {
         while true {
             let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
             guard index < seeds.count else { break }
-            own.run(seeds[index])
+            own.run(seeds[index], faults: faults)
+            if stopsAtFailure, !own.failures.isEmpty { next.store(seeds.count, ordering: .relaxed) }
         }
         result.withLock { [own] in $0.add(own) }
     }
