@@ -9,7 +9,7 @@ TARGET ?=
 ROUNDS ?= 10
 REQUESTS ?= 10000000
 
-.PHONY: help run build test faults bench bench-quick floods soak conformance lint format docs sim fuzz fuzz-minimise fuzz-planted fuzz-coverage clean packages bench-packages venv
+.PHONY: help run build test faults bench bench-quick floods soak conformance lint format docs sim mutants fuzz fuzz-minimise fuzz-planted fuzz-coverage clean packages bench-packages venv
 
 help:
 	@echo "make run          build, then the gateway in front of the embedded demo upstream"
@@ -22,6 +22,7 @@ help:
 	@echo "make floods       floods beside a well-behaved client; the table goes to docs/security.md (3 minutes)"
 	@echo "make soak         REQUESTS=$(REQUESTS) mixed requests; whether memory and descriptors stay (10 minutes)"
 	@echo "make sim          the simulation with SEEDS=$(SEEDS)"
+	@echo "make mutants      bugs planted in a copy of the code, which the simulation has to find"
 	@echo "make fuzz         the fuzzers, TIME=$(TIME) seconds each, or only TARGET=; also fuzz-planted, fuzz-coverage, fuzz-minimise"
 	@echo "make lint         format check; make format rewrites"
 	@echo "make docs         docs/configuration.md and config/martlet.schema.json from the key tables"
@@ -77,6 +78,9 @@ docs: build
 sim: packages
 	swift build -c release --product simulator
 	SIM_SEEDS=$(SEEDS) .build/release/simulator
+
+mutants: packages
+	@.ci/mutants .build/mutants
 
 fuzz: packages
 	@.ci/fuzz run $(TIME) $(TARGET)

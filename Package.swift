@@ -154,7 +154,7 @@ let package = Package(
                 "Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware",
                 "Telemetry", "Client",
             ],
-            path: "Tests/Simulation", swiftSettings: strict),
+            path: "Tests/Simulation", exclude: ["mutants.txt"], swiftSettings: strict),
         .executableTarget(
             name: "simulator", dependencies: ["Simulation", "Linux"], path: "Tests/Simulator", swiftSettings: strict),
         tests("SimulationTests", ["Simulation", "EventLoop", "Containers", "Net"]),
