@@ -285,7 +285,8 @@ extension ShadowModel {
         let record = exchange.tunnel
         let isClosedByOrigin = record.sent[.response]?.contains { $0.opcode == 8 } == true
         // Only between two frames can a gateway say anything.
-        let mayHear = record.isWhole(from: .response) && !isClosedByOrigin
+        let mayHear =
+            record.isWhole(from: .response) && !isClosedByOrigin && !record.insideFrame.contains(.request)
         switch plan.ending {
         case .clientCloses, .originCloses, .silence:
             for side in [Payload.Side.request, .response] where !record.isWhole(from: side) {

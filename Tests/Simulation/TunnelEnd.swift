@@ -9,6 +9,8 @@ package final class TunnelRecord {
     /// Close codes of the gateway's own that each side has got.
     fileprivate(set) var gatewayCloses: [Payload.Side: UInt16] = [:]
     fileprivate(set) var gatewayPings = 0
+    /// Sides that have got a part of a frame, and not its end: nobody can tell them anything.
+    fileprivate(set) var insideFrame: Set<Payload.Side> = []
 
     /// Whether all that one side sent has come to the other.
     func isWhole(from side: Payload.Side) -> Bool {
@@ -133,6 +135,7 @@ final class TunnelEnd {
         reader.feed(bytes)
         do throws(TunnelReader.Malformed) {
             while !isOver, let frame = try reader.next() { take(frame) }
+            if reader.isAtBorder { record.insideFrame.remove(side) } else { record.insideFrame.insert(side) }
         } catch {
             violate("\(error.reason) in a frame for \(side)")
         }
