@@ -162,7 +162,7 @@ let package = Package(
             name: "Fuzzing",
             dependencies: [
                 "Simulation", "Proxy", "Upstream", "Middleware", "Telemetry", "EventLoop", "Containers", "Net", "HTTP",
-                "HTTP1", "WebSocket", "Config", "Routing",
+                "HTTP1", "HTTP2", "WebSocket", "Config", "Routing",
             ],
             path: "Tests/Fuzzing", exclude: ["Corpus", "Findings", "Dictionaries", "Planted"], swiftSettings: strict),
         tests("FuzzingTests", ["Fuzzing", "YAML"]),

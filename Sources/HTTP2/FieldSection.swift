@@ -4,7 +4,7 @@ package import HTTP
 /// What a field section is decoded into: lines as HTTP/1.1 writes them, and a head that points at them, such as the parsers of
 /// HTTP/1.1 make. One value is used by a worker for section after section; whoever needs a head for longer copies its bytes.
 package struct FieldSection: ~Copyable {
-    enum Kind: Sendable { case request, response, trailers }
+    package enum Kind: Sendable { case request, response, trailers }
 
     package let limits: FieldLimits
     /// The bytes that heads and trailers point into.
@@ -31,6 +31,8 @@ package struct FieldSection: ~Copyable {
     /// The line of the last cookie, -1 without one.
     private var lastCookie = -1
     private var cookiesAreApart = false
+    /// More fields or bytes than the section may have.
+    private var isOver = false
     private var fieldLimit = 0
     private var byteLimit = 0
     var notes = FieldNotes()
@@ -46,7 +48,7 @@ package struct FieldSection: ~Copyable {
     }
 
     /// Forgets the last section.
-    mutating func begin(_ kind: Kind) {
+    package mutating func begin(_ kind: Kind) {
         self.kind = kind
         arena.clear()
         lines.removeAll()
@@ -57,6 +59,7 @@ package struct FieldSection: ~Copyable {
         refusal = .none
         lastCookie = -1
         cookiesAreApart = false
+        isOver = false
         upgradeProtocol = nil
         notes = FieldNotes()
         fieldLimit = kind == .trailers ? limits.trailerFields : limits.fields
@@ -74,7 +77,7 @@ package struct FieldSection: ~Copyable {
 
     /// Whether a section is so far beyond its limits that nobody sends it by mistake.
     @inline(__always)
-    var isAbsurd: Bool { refusal != .none && (decodedSize > 4 &* byteLimit || count > 4 &* fieldLimit) }
+    var isAbsurd: Bool { isOver && (decodedSize > 4 &* byteLimit || count > 4 &* fieldLimit) }
 
     /// Counts a field; false when the section must not have it.
     @inline(__always)
@@ -89,6 +92,7 @@ package struct FieldSection: ~Copyable {
 
     @inline(never)
     private mutating func admitLarge(_ entry: TableEntry) -> Bool {
+        isOver = true
         if entry.pseudo == .path && count <= fieldLimit && decodedSize <= byteLimit {
             if Int(entry.valueCount) <= limits.targetBytes { return true }
             if refusal == .none { refusal = .uriTooLong }
@@ -101,6 +105,7 @@ package struct FieldSection: ~Copyable {
     /// Counts a field that could not even be kept; what was written of it goes.
     mutating func refuse(at start: Int) {
         arena.keepFirst(start)
+        isOver = true
         count &+= 1
         decodedSize &+= Self.longestString
         if refusal == .none { refusal = .headersTooLarge }

@@ -6,6 +6,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case requestHead = "request-head"
     case responseHead = "response-head"
     case chunked
+    case hpack
+    case frames = "http2-frames"
     case webSocket = "websocket"
     case path
     case forwarded
@@ -18,6 +20,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .requestHead: try RequestHeadFuzz.run(input)
         case .responseHead: try ResponseHeadFuzz.run(input)
         case .chunked: try ChunkedFuzz.run(input)
+        case .hpack: try HPACKFuzz.run(input)
+        case .frames: try FramesFuzz.run(input)
         case .webSocket: try WebSocketFuzz.run(input)
         case .path: try PathFuzz.run(input)
         case .forwarded: try ForwardedFuzz.run(input)
@@ -31,8 +35,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     package var inputLimit: Int {
         switch self {
         case .path: 512
-        case .requestHead, .responseHead, .webSocket, .forwarded: 2_048
-        case .chunked, .downstream, .upstream, .config: 4_096
+        case .requestHead, .responseHead, .webSocket, .forwarded, .hpack: 2_048
+        case .chunked, .frames, .downstream, .upstream, .config: 4_096
         }
     }
 }

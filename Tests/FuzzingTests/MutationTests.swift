@@ -12,7 +12,7 @@ import Testing
         switch target {
         case .downstream, .upstream: 40
         case .config: 60
-        case .requestHead, .responseHead, .chunked, .webSocket, .path, .forwarded: 600
+        case .requestHead, .responseHead, .chunked, .webSocket, .path, .forwarded, .hpack, .frames: 600
         }
     }
 

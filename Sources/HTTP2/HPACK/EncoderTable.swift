@@ -15,20 +15,17 @@ struct EncoderTable: ~Copyable {
 
     mutating func setLimit(_ limit: Int) { table.setLimit(limit) }
 
-    /// Of a line from `start` to the end of `text`, whatever the case of letters. It only chooses a place.
+    /// Of a line from `start` to the end of `text`, whatever the case of letters: out of its length, its first and last bytes
+    /// and those behind the name. It only chooses a place.
     @inline(__always)
-    static func hash(_ text: Span<UInt8>, from start: Int) -> UInt64 {
-        let end = text.count
-        var hash = UInt64(truncatingIfNeeded: end &- start)
-        var at = start
-        while at < end {
-            let word = ByteScan.word(text, at: at) | 0x2020_2020_2020_2020
-            let unused = UInt64(truncatingIfNeeded: max(0, 8 &- (end &- at)) &* 8)
-            hash = (hash ^ word &<< unused) &* 0x9E37_79B9_7F4A_7C15
-            hash ^= hash &>> 32
-            at &+= 8
-        }
-        return hash
+    static func hash(_ text: Span<UInt8>, from start: Int, nameCount: Int) -> UInt64 {
+        let count = text.count &- start
+        let last = ByteScan.wholeWord(text, at: max(start, text.count &- 8))
+        let value = ByteScan.wholeWord(text, at: start &+ nameCount)
+        var hash = ByteScan.wholeWord(text, at: start) | 0x2020_2020_2020_2020
+        hash = (hash ^ UInt64(truncatingIfNeeded: count)) &* 0x9E37_79B9_7F4A_7C15
+        hash = (hash ^ hash &>> 29 ^ (last | 0x2020_2020_2020_2020) ^ value &<< 13) &* 0x9E37_79B9_7F4A_7C15
+        return hash &>> 40
     }
 
     /// How many entries before the newest the line stands, nil when it is not there. The name may have capitals.
@@ -42,15 +39,22 @@ struct EncoderTable: ~Copyable {
         guard entry.lineCount &- 2 == count, Int(entry.nameCount) == nameCount else { return nil }
         let own = table.line(entry, first: count)
         var offset = 0
-        while offset < count {
-            let word = ByteScan.word(text, at: start &+ offset)
-            let difference = ByteScan.word(own, at: offset) ^ word
-            if difference != 0 && (offset >= nameCount || difference != Self.capitals(word, nameCount &- offset)) {
-                return nil
-            }
+        while offset &+ 8 <= count {
+            guard Self.isEqual(own, text, start, offset, nameCount) else { return nil }
             offset &+= 8
         }
+        if offset < count && !Self.isEqual(own, text, start, max(0, count &- 8), nameCount) { return nil }
         return age
+    }
+
+    /// Whether eight bytes, or fewer at the end, are the same but for capitals in the name.
+    @inline(__always)
+    private static func isEqual(
+        _ own: Span<UInt8>, _ text: Span<UInt8>, _ start: Int, _ offset: Int, _ nameCount: Int
+    ) -> Bool {
+        let word = ByteScan.word(text, at: start &+ offset)
+        let difference = ByteScan.word(own, at: offset) ^ word
+        return difference == 0 || (offset < nameCount && difference == capitals(word, nameCount &- offset))
     }
 
     /// Bit 5 of each capital letter among the first `count` bytes of a word.

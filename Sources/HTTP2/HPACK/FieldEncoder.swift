@@ -1,4 +1,4 @@
-import Containers
+package import Containers
 import HTTP
 
 /// Encodes field sections (RFC 7541) of one direction of a connection.
@@ -23,7 +23,7 @@ package struct FieldEncoder: ~Copyable {
 
     /// Begins a block: first come changes of the table's size.
     @inline(__always)
-    mutating func begin(_ output: inout Buffer) {
+    package mutating func begin(_ output: inout Buffer) {
         if leastLimit < table.limit || newLimit != table.limit { updateSize(&output) }
     }
 
@@ -99,7 +99,7 @@ package struct FieldEncoder: ~Copyable {
         let start = output.count
         output.append(name)
         output.append(value)
-        let hash = EncoderTable.hash(output.span, from: start)
+        let hash = EncoderTable.hash(output.span, from: start, nameCount: nameCount)
         let age = table.find(output.span, from: start, nameCount: nameCount, hash)
         let isIndexed = age == nil && output.count &- start &+ 30 <= table.limit / 4
         if isIndexed {
@@ -127,7 +127,7 @@ package struct FieldEncoder: ~Copyable {
     }
 
     /// Whole lines, `Name: value CRLF` each; what is no line ends them.
-    mutating func append(additions: Span<UInt8>, _ tables: borrowing HPACKTables, to output: inout Buffer) {
+    package mutating func append(additions: Span<UInt8>, _ tables: borrowing HPACKTables, to output: inout Buffer) {
         var at = 0
         while at < additions.count {
             let colon = ByteScan.fieldNameEnd(additions, from: at)
@@ -151,7 +151,7 @@ package struct FieldEncoder: ~Copyable {
             return
         }
         let text = bytes.extracting(0..<line.value.upper)
-        let hash = EncoderTable.hash(text, from: line.name.lower)
+        let hash = EncoderTable.hash(text, from: line.name.lower, nameCount: Int(line.name.count))
         if let age = table.find(text, from: line.name.lower, nameCount: Int(line.name.count), hash) {
             Self.append(StaticTable.count &+ 1 &+ age, flags: 0x80, mask: 0x7F, to: &output)
             return

@@ -1,11 +1,11 @@
 /// The Huffman code of RFC 7541 appendix B. It is canonical: the lengths alone say what the codes are.
-enum HuffmanCode {
+package enum HuffmanCode {
     static let symbolCount = 257
     static let longest = 30
     static let endOfString = 256
 
     /// Bits of each byte's code, and of the end of a string.
-    static let lengths: InlineArray<257, UInt8> = [
+    package static let lengths: InlineArray<257, UInt8> = [
         13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28,
         28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28,
         6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6,

@@ -2,8 +2,8 @@ import Containers
 import HTTP
 
 /// The static table of RFC 7541 appendix A, its entries as lines.
-struct StaticTable: ~Copyable {
-    static let count = 61
+package struct StaticTable: ~Copyable {
+    package static let count = 61
 
     private(set) var text = Buffer(capacity: 2_048)
     /// By their index; the first, 0, is none.
@@ -36,7 +36,8 @@ struct StaticTable: ~Copyable {
     @inline(__always)
     borrowing func index(of field: KnownField) -> Int { Int(indices[Int(field.rawValue)]) }
 
-    private static let lines: StaticString = """
+    /// The entries' lines, in their order.
+    package static let lines: StaticString = """
         :authority: \r
         :method: GET\r
         :method: POST\r
