@@ -93,8 +93,9 @@ def main() -> int:
         columns.append(column)
         is_good = is_good and (name != "Martlet" or survived and not column.failures(rows))
     if arguments.write:
-        conditions = (f"{date.today().isoformat()}, {os.cpu_count()} CPUs, kernel {platform.release()}. {len(rows)} rows; each whole, byte by "
-                      f"byte, cut at all borders, and with one cut at up to {settings.cuts} of its borders.")
+        in_real_time = ", all processes in real time" if os.sched_getscheduler(0) == os.SCHED_RR else ""
+        conditions = (f"{date.today().isoformat()}, {os.cpu_count()} CPUs, kernel {platform.release()}{in_real_time}. {len(rows)} rows; each "
+                      f"whole, byte by byte, cut at all borders, and with one cut at up to {settings.cuts} of its borders.")
         insert(arguments.write, write(columns, rows, conditions))
     return 0 if is_good else 1
 
