@@ -264,6 +264,9 @@ int main(int count, char **arguments) {
         // What it could not do in time is not made up for: a burst would be beyond the rate.
         if (done < allowed - rate / 50 - 1) done = allowed - rate / 50 - 1;
     }
+    // A process that just ends would close them in good order, and a client that only ends its direction is still answered.
+    for (int i = 0; flood->resets && i < wanted; i++)
+        if (fds[i] >= 0) close_one(i, 1);
     printf("%lu actions, %lu opened, %lu closed\n", (unsigned long)actions, (unsigned long)opened,
            (unsigned long)closed_by_gateway);
     return 0;
