@@ -68,13 +68,13 @@ let package = Package(
         module("RegularExpression", ["CRE2"]),
         module("PasswordHash", ["CCrypt"]),
         module("Digest", ["COpenSSL"]),
-        module("DNS", ["CAres", "Net", "Linux", "Containers"]),
         module("TLS", ["CTLS", "Containers", "Net"]),
+        module("DNS", ["CAres", "Net", "Linux", "Containers"]),
 
         // Policies: given bytes or events, the time and a random source, they return what to do.
         module("Config", ["HTTP", "Net", "Containers", "YAML", "RegularExpression", "TLS"]),
         module("Routing", ["HTTP", "Net", "Config", "RegularExpression", "Containers"]),
-        module("Upstream", ["HTTP", "Net", "Config", "Containers"]),
+        module("Upstream", ["HTTP", "Net", "Config", "Containers", "TLS"]),
         module(
             "Telemetry",
             ["HTTP", "Net", "Containers", "Config", "Linux", .product(name: "Logging", package: "swift-log")]),
@@ -86,12 +86,12 @@ let package = Package(
             ]),
 
         // The engine.
-        module("EventLoop", ["Linux", "Net", "Containers", "CLinux"]),
+        module("EventLoop", ["Linux", "Net", "Containers", "CLinux", "TLS"]),
         module(
             "Proxy",
             [
                 "Linux", "HTTP", "HTTP1", "WebSocket", "Net", "Containers", "Config", "Routing", "Upstream",
-                "Middleware", "Telemetry", "EventLoop", "Digest",
+                "Middleware", "Telemetry", "EventLoop", "Digest", "TLS",
             ]),
         module(
             "Client",
@@ -117,9 +117,9 @@ let package = Package(
         tests("HTTP2Tests", ["HTTP2", "HTTP", "Containers"], exclude: ["Fixtures"]),
         tests("WebSocketTests", ["WebSocket", "HTTP", "Containers", "Digest"]),
         tests("YAMLTests", ["YAML"]),
-        tests("TLSTests", ["TLS", "Net", "YAML"], exclude: ["Fixtures"]),
+        tests("TLSTests", ["TLS", "Net", "YAML", "Containers"], exclude: ["Fixtures"]),
         tests("RegularExpressionTests", ["RegularExpression"]),
-        tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression"], exclude: ["Fixtures"]),
+        tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression", "TLS"], exclude: ["Fixtures"]),
         tests("RoutingTests", ["Routing", "Config", "HTTP", "Net", "Containers", "RegularExpression", "HTTP1"]),
         tests("UpstreamTests", ["Upstream", "Config", "Net", "Containers"]),
         tests(
@@ -152,7 +152,7 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware",
-                "Telemetry", "Client",
+                "Telemetry", "Client", "TLS",
             ],
             path: "Tests/Simulation", exclude: ["mutants.txt"], swiftSettings: strict),
         .executableTarget(

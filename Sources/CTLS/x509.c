@@ -1,4 +1,5 @@
 #include "x509.h"
+#include "internal.h"
 #include <limits.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -211,7 +212,7 @@ size_t ctls_certificate_common_name(const ctls_pem *pem, size_t index, uint8_t *
     return count;
 }
 
-static size_t name_text(const X509_NAME *name, uint8_t *out, size_t room) {
+size_t ctls_name_text(const X509_NAME *name, uint8_t *out, size_t room) {
     BIO *bio = BIO_new(BIO_s_mem());
     if (bio == NULL) return 0;
     size_t count = 0;
@@ -227,11 +228,11 @@ static size_t name_text(const X509_NAME *name, uint8_t *out, size_t room) {
 }
 
 size_t ctls_certificate_subject(const ctls_pem *pem, size_t index, uint8_t *out, size_t room) {
-    return index < pem->count ? name_text(X509_get_subject_name(pem->entries[index].x509), out, room) : 0;
+    return index < pem->count ? ctls_name_text(X509_get_subject_name(pem->entries[index].x509), out, room) : 0;
 }
 
 size_t ctls_certificate_issuer(const ctls_pem *pem, size_t index, uint8_t *out, size_t room) {
-    return index < pem->count ? name_text(X509_get_issuer_name(pem->entries[index].x509), out, room) : 0;
+    return index < pem->count ? ctls_name_text(X509_get_issuer_name(pem->entries[index].x509), out, room) : 0;
 }
 
 int ctls_certificate_is_issued(const ctls_pem *pem, size_t index, size_t issuer) {

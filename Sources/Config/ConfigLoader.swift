@@ -10,12 +10,13 @@ package enum ConfigLoader {
     ///   - credentialsDirectory: where `${credential:…}` looks; systemd's CREDENTIALS_DIRECTORY.
     ///   - files: how files are read.
     ///   - customKinds: middleware kinds beside the built-in ones.
+    ///   - now: Unix seconds, for warnings of certificates that expired; nil: none of them.
     package static func load(
         path: String, environment: [String: String] = [:], credentialsDirectory: String? = nil,
-        files: ConfigFiles = .disk, customKinds: [CustomKind] = []
+        files: ConfigFiles = .disk, customKinds: [CustomKind] = [], now: Int64? = nil
     ) -> ConfigResult {
         let inputs = ConfigInputs(
-            path: path, files: files, environment: environment, credentialsDirectory: credentialsDirectory)
+            path: path, files: files, environment: environment, credentialsDirectory: credentialsDirectory, now: now)
         let decoder = ConfigDecoder(inputs: inputs, customKinds: customKinds)
         var documents = ConfigDocuments(decoder: decoder)
         documents.read(main: path)
@@ -40,10 +41,12 @@ package enum ConfigLoader {
     }
 
     /// The configuration that an earlier load took, from its record alone.
-    package static func load(record: ConfigRecord, customKinds: [CustomKind] = []) -> ConfigResult {
+    package static func load(
+        record: ConfigRecord, customKinds: [CustomKind] = [], now: Int64? = nil
+    ) -> ConfigResult {
         load(
             path: record.path, environment: record.environment, credentialsDirectory: record.credentialsDirectory,
-            files: record.source, customKinds: customKinds)
+            files: record.source, customKinds: customKinds, now: now)
     }
 
     /// A configuration in memory.

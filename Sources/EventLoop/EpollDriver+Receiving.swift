@@ -28,6 +28,7 @@ extension EpollDriver {
     @inline(never)
     mutating func receiveMore(_ id: SocketID) -> IOEvent? {
         if slots[id].flags.contains(.relaying) { return receiveRelayed(id) }
+        if slots[id].flags.contains(.secure) { return receiveSealed(id) }
         var buffer: Buffer
         if let partial = slots[id].partial.take() {
             slots[id].flags.remove(.holdsPartial)
@@ -73,7 +74,7 @@ extension EpollDriver {
         }
     }
 
-    private mutating func giveBack(_ buffer: consuming Buffer, had: Int, _ id: SocketID) {
+    mutating func giveBack(_ buffer: consuming Buffer, had: Int, _ id: SocketID) {
         if had > 0 {
             keep(buffer, id)
         } else {
@@ -87,7 +88,7 @@ extension EpollDriver {
     }
 
     /// The same bytes in a buffer with room for at least as many again.
-    private mutating func enlarge(_ buffer: consuming Buffer) -> Buffer {
+    mutating func enlarge(_ buffer: consuming Buffer) -> Buffer {
         var larger = buffers.take(atLeast: buffer.count &* 2 &+ BufferPool.tailroom)
         larger.append(buffer.span)
         buffers.give(buffer)

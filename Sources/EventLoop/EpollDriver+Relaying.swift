@@ -12,7 +12,7 @@ extension EpollDriver {
     @usableFromInline
     package mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool {
         guard count > 0, source != destination, slots.contains(source), slots.contains(destination),
-            !slots[source].flags.contains(.holdsPartial)
+            !slots[source].flags.hasAny([.holdsPartial, .secure]), !slots[destination].flags.contains(.secure)
         else { return false }
         settle(destination)
         slots[source].flags.insert(.relaying)

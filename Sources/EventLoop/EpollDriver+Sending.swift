@@ -59,6 +59,15 @@ extension EpollDriver {
             buffers.give(buffer)
             return
         }
+        if slots[id].flags.contains(.secure) {
+            seal(id, buffer, more: more)
+        } else {
+            enqueue(id, buffer, more: more)
+        }
+    }
+
+    /// Behind what waits; sent at once unless something does, or `more` comes in this turn.
+    mutating func enqueue(_ id: SocketID, _ buffer: consuming Buffer, more: Bool) {
         let wasWaiting = slots[id].flags.contains(.blocked)
         append(id, buffer, isBlocked: wasWaiting)
         if !more, !wasWaiting, !slots[id].flags.contains(.connecting) { sendQueued(id) }
@@ -171,6 +180,7 @@ extension EpollDriver {
     package mutating func shutdownWrite(_ socket: SocketID) {
         settle(socket)
         guard slots.contains(socket), !slots[socket].flags.contains(.broken) else { return }
+        if slots[socket].flags.contains(.secure) { sealEnd(socket) }
         if slots[socket].queuedBytes > 0 {
             slots[socket].flags.insert(.endsAfterOutput)
         } else {
@@ -181,6 +191,7 @@ extension EpollDriver {
     @usableFromInline
     package mutating func close(_ socket: SocketID) {
         guard slots.contains(socket) else { return }
+        if slots[socket].flags.contains(.secure) { sayGoodbye(socket) }
         dropAll(socket)
         slots.discard(socket)
     }
@@ -196,6 +207,7 @@ extension EpollDriver {
         settle(id)
         dropOutputs(id)
         if let partial = slots[id].partial.take() { buffers.give(partial) }
+        if slots[id].flags.contains(.secure) { dropSecurity(id) }
     }
 
 }

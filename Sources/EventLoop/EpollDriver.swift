@@ -39,6 +39,7 @@ package struct EpollDriver: IODriver, ~Copyable {
     @usableFromInline var slots: Slab<SocketSlot>
     var outputs: Slab<OutputNode>
     var pipes: RelayPipes
+    var tls: Slab<SocketTLS>
     /// Buffers that go to the kernel when the turn's events are handled, one a connection.
     @usableFromInline var batch = FixedArray<BatchedSend>(capacity: EpollDriver.batchCapacity)
     var listeners: [Listener] = []
@@ -75,6 +76,7 @@ package struct EpollDriver: IODriver, ~Copyable {
         slots = Slab(limit: connections)
         outputs = Slab(limit: connections &* 4)
         self.pipes = RelayPipes(limit: pipes)
+        tls = Slab(limit: connections)
         now = Clock.monotonic
         wallClock = WallClock(now: now)
     }

@@ -1,5 +1,6 @@
 public import Containers
 public import Net
+public import TLS
 
 /// Identity of a socket of a driver. Events of a closed socket are never delivered, its key never matches again.
 @usableFromInline
@@ -78,6 +79,16 @@ package protocol IODriver: ~Copyable {
     /// False where the driver cannot: the caller sends what comes as `data`.
     mutating func relay(from source: SocketID, to destination: SocketID, count: Int) -> Bool
 
+    /// From here on the peer is spoken to in TLS: what is received as `data` and given to `send` is content. A client's end says hello
+    /// at once. Its fate comes as `secured` or `failed`; until then nothing may be sent. Bytes given back with `unread` are the
+    /// first of the handshake. A client that does not speak TLS is left as it is: its bytes come as `data`.
+    mutating func secure(_ socket: SocketID, _ stream: consuming TLSStream)
+    /// What a handshake agreed on; nil where there is none, or none that is finished.
+    mutating func security(_ socket: SocketID) -> SecurityFacts?
+
+    /// What a later connection to the server of this client's end may be begun with; nil: it gave nothing (more).
+    mutating func takeSession(_ socket: SocketID) -> TLSSession?
+
     /// A number of the caller's that comes with each event of the socket.
     mutating func setOwner(_ socket: SocketID, _ owner: UInt64)
     func owner(_ socket: SocketID) -> UInt64
@@ -90,6 +101,8 @@ package protocol IODriver: ~Copyable {
 package enum IOEvent: ~Copyable {
     case accepted(SocketID, listener: UInt32, peer: SocketAddress)
     case connected(SocketID)
+    /// The handshake that `secure` began is done.
+    case secured(SocketID)
     /// Bytes arrived; never empty.
     case data(SocketID, Buffer)
     /// So many bytes went to the destination of `relay`, or into its queue; never 0. With the last of its count: whether the
@@ -108,5 +121,10 @@ package enum IOEvent: ~Copyable {
 @usableFromInline
 package enum IOFailure: Error, Equatable, Sendable {
     case refused, reset, timedOut, unreachable, noPermission, exhausted
+    /// The connection ended in the middle of what was to come: without the end that TLS says before (RFC 8446 section 6.1).
+    case truncated
+    case handshake(TLSFailure)
+    /// TLS broke off after its handshake.
+    case tls(TLSFailure)
     case other(Int32)
 }

@@ -31,6 +31,9 @@ struct SocketFlags: OptionSet, Sendable {
     /// A buffer of it waits in the driver's batch.
     @inlinable static var batched: SocketFlags { SocketFlags(rawValue: 8_192) }
 
+    /// The worker sees content, the kernel TLS records.
+    @inlinable static var secure: SocketFlags { SocketFlags(rawValue: 16_384) }
+
     /// Whether one of `others` is set.
     @inlinable
     func hasAny(_ others: SocketFlags) -> Bool { rawValue & others.rawValue != 0 }

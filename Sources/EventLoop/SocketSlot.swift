@@ -20,6 +20,8 @@ struct SocketSlot: ~Copyable {
     var partial: Buffer?
     /// The pipe with relayed bytes that stand before the list of buffers; `.none` without.
     var pipe = SlabKey.none
+    /// The TLS of a secure connection; `.none` without.
+    var tls = SlabKey.none
     /// Where the next `relayRest` received bytes go.
     var relayDestination = SocketID.none
     var relayRest = 0
@@ -67,7 +69,7 @@ struct SocketSlot: ~Copyable {
     mutating func takeTurn() -> Receive {
         flags.subtract(.queued)
         let asked = flags.intersection([
-            .readable, .paused, .broken, .sawEnd, .ending, .receivesBulk, .holdsPartial, .relaying,
+            .readable, .paused, .broken, .sawEnd, .ending, .receivesBulk, .holdsPartial, .relaying, .secure,
         ])
         if asked == .readable { return .plain }
         return asked.contains(.readable) && !asked.hasAny([.paused, .broken, .sawEnd]) ? .other : .nothing
@@ -83,7 +85,7 @@ struct SocketSlot: ~Copyable {
     /// Nothing stands in the way of a send, and nothing before it.
     @inline(__always)
     var maySend: Bool {
-        queuedBytes == 0 && !flags.hasAny([.broken, .connecting, .batched])
+        queuedBytes == 0 && !flags.hasAny([.broken, .connecting, .batched, .secure])
     }
 
     /// A receive that did not fill its buffer: the socket is drained.

@@ -13,6 +13,7 @@ package enum ErrorCode: UInt8, Sendable, CaseIterable {
         queueTimeout
     case responseTimeout, responseIncomplete, responseInvalid, responseHeadersTooLarge, responseBodyTimeout
     case upgradeFailed, noEndpoint, dnsError, totalTimeout, tooManyInterim
+    case tlsFailed, certificateInvalid
     // The gateway.
     case overloaded, memoryLimitReached, middlewareFailed, middlewareTimeout, loopDetected, draining, internalError
     // Only in logs: nobody was there to be answered.
@@ -119,6 +120,10 @@ package enum ErrorCode: UInt8, Sendable, CaseIterable {
             Row(
                 "too_many_interim_responses", 502, "http_protocol_error", "The upstream sent too many interim responses"
             )
+        case .tlsFailed:
+            Row("tls_failed", 502, "tls_protocol_error", "The TLS handshake with the upstream failed")
+        case .certificateInvalid:
+            Row("certificate_invalid", 502, "tls_certificate_error", "The upstream's certificate is not accepted")
         case .overloaded:
             Row("overloaded", 503, "connection_limit_reached", "The gateway is at its limit")
         case .memoryLimitReached:

@@ -7,6 +7,7 @@ import Linux
 import Net
 package import Upstream
 import Synchronization
+import TLS
 
 /// A listening socket of a listener.
 package struct ListenerSocket: Sendable, Equatable {
@@ -46,6 +47,8 @@ package final class Gateway {
     private let onRefusal: @Sendable (ConnectionRefusal) -> Void
     private let heartbeats: Int32?
     private let warm: ([UpstreamState]) -> Void
+    /// For as long as the process lives: reloads do not end sessions.
+    private let tickets = TLSTicketKeys()
 
     /// - Parameters:
     ///   - workers: threads, at least one.
@@ -74,7 +77,9 @@ package final class Gateway {
         loads = WorkerLoads(workers: self.workers)
         running = RunningWorkers(count: self.workers)
         // Every client connection may need one to an upstream.
-        builder = SnapshotBuilder(kinds: kinds, subrequests: subrequests, connectionsLimit: self.connectionsLimit / 2)
+        builder = SnapshotBuilder(
+            kinds: kinds, subrequests: subrequests, connectionsLimit: self.connectionsLimit / 2,
+            tickets: tickets)
     }
 
     /// Starts the workers. Called once. When one cannot start, none serves.
@@ -131,7 +136,8 @@ package final class Gateway {
         let wakeup = wakeups[index]
         let context = WorkerContext(
             index: index, inboxes: inboxes, loads: loads, connectionsLimit: connectionsLimit,
-            executor: WorkerExecutor { wakeup.signal() }, budget: budget, log: log, onRefusal: onRefusal)
+            executor: WorkerExecutor { wakeup.signal() }, budget: budget, log: log, tickets: tickets,
+            onRefusal: onRefusal)
         let running = running
         let heartbeats = heartbeats
         let isPinned = workers > 1

@@ -6,7 +6,7 @@ package struct WorkerCounters: Sendable, Equatable {
     /// Connections that were closed at once, because there were too many.
     package var refusedConnections: Int64 = 0
     /// The same by `ConnectionRefusal.Reason`.
-    package var refusals = InlineArray<8, Int64>(repeating: 0)
+    package var refusals = InlineArray<16, Int64>(repeating: 0)
     /// Idle connections that were closed to make room.
     package var shedConnections: Int64 = 0
     /// Times that accepting stopped for a moment because descriptors or memory had run out.
@@ -23,6 +23,10 @@ package struct WorkerCounters: Sendable, Equatable {
     package var unexpectedUpstreamBytes: Int64 = 0
     /// Connections that should have begun with a PROXY header and did not.
     package var invalidProxyHeaders: Int64 = 0
+    /// TLS handshakes of clients that came to their end; those of them that took up an earlier session; and those that did not.
+    package var handshakes: Int64 = 0
+    package var resumedHandshakes: Int64 = 0
+    package var failedHandshakes: Int64 = 0
 
     /// Exchanges by the number of their `ErrorCode`: why they were answered by the gateway, or failed.
     package var codes = InlineArray<64, Int64>(repeating: 0)
@@ -41,7 +45,7 @@ package struct WorkerCounters: Sendable, Equatable {
         var sum = left
         sum.acceptedConnections += right.acceptedConnections
         sum.refusedConnections += right.refusedConnections
-        for index in 0..<8 { sum.refusals[index] += right.refusals[index] }
+        for index in 0..<16 { sum.refusals[index] += right.refusals[index] }
         sum.shedConnections += right.shedConnections
         sum.acceptPauses += right.acceptPauses
         for index in 0..<64 { sum.codes[index] += right.codes[index] }
@@ -54,13 +58,19 @@ package struct WorkerCounters: Sendable, Equatable {
         sum.tunnels += right.tunnels
         sum.unexpectedUpstreamBytes += right.unexpectedUpstreamBytes
         sum.invalidProxyHeaders += right.invalidProxyHeaders
+        sum.handshakes += right.handshakes
+        sum.resumedHandshakes += right.resumedHandshakes
+        sum.failedHandshakes += right.failedHandshakes
         return sum
     }
 
     package static func == (left: WorkerCounters, right: WorkerCounters) -> Bool {
         for index in 0..<6 where left.statuses[index] != right.statuses[index] { return false }
-        for index in 0..<8 where left.refusals[index] != right.refusals[index] { return false }
+        for index in 0..<16 where left.refusals[index] != right.refusals[index] { return false }
         for index in 0..<64 where left.codes[index] != right.codes[index] { return false }
+        guard left.handshakes == right.handshakes, left.resumedHandshakes == right.resumedHandshakes,
+            left.failedHandshakes == right.failedHandshakes
+        else { return false }
         guard left.shedConnections == right.shedConnections, left.acceptPauses == right.acceptPauses else {
             return false
         }

@@ -55,6 +55,8 @@ package final class EndpointState: Sendable {
     /// As configured: identity over reloads and name in logs.
     package let url: String
     package let target: UpstreamConfig.Endpoint.Target
+    /// TLS is spoken with it.
+    package let isSecure: Bool
     /// host[:port] of the URL.
     package let authority: String
     private let record: Mutex<Record>
@@ -63,6 +65,7 @@ package final class EndpointState: Sendable {
         url = config.url
         target = config.target
         authority = config.authority
+        isSecure = config.isTLS
         var addresses: [SocketAddress] = []
         switch config.target {
         case .address(let address): addresses = [address]

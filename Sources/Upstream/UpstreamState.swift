@@ -1,5 +1,6 @@
 package import Config
 package import Net
+package import TLS
 private import Synchronization
 
 /// One upstream under one configuration, shared by all workers: its endpoints, and permits that are exact over all of
@@ -14,6 +15,8 @@ package final class UpstreamState: Sendable {
     package let name: String
     package let config: UpstreamConfig
     package let endpoints: [EndpointState]
+    /// How TLS is spoken with secure endpoints; nil: there are none.
+    package let tls: TLSClientContext?
     /// Weights in order of `endpoints`, each at least 1.
     let weights: [Int]
     let backups: EndpointSet
@@ -24,13 +27,15 @@ package final class UpstreamState: Sendable {
     private let counters: UpstreamCounters
 
     private init(
-        config: UpstreamConfig, endpoints: [EndpointState], counters: UpstreamCounters, table: RendezvousTable?
+        config: UpstreamConfig, endpoints: [EndpointState], counters: UpstreamCounters, table: RendezvousTable?,
+        tls: TLSClientContext?
     ) {
         name = config.name
         self.config = config
         self.endpoints = endpoints
         self.counters = counters
         self.table = table
+        self.tls = tls
         let configured = config.endpoints.prefix(endpoints.count)
         weights = configured.map { Self.weight($0) }
         hasEqualWeights = weights.allSatisfy { [first = weights.first] in $0 == first }
@@ -41,7 +46,9 @@ package final class UpstreamState: Sendable {
 
     /// The state for `config`. `previous` is that of the upstream of the same name before a reload: endpoints with the
     /// same URL, and all counts, are taken over.
-    package static func make(config: UpstreamConfig, previous: UpstreamState?) -> UpstreamState {
+    package static func make(
+        config: UpstreamConfig, previous: UpstreamState?, tls: TLSClientContext? = nil
+    ) -> UpstreamState {
         var known: [String: EndpointState] = [:]
         for endpoint in previous?.endpoints ?? [] { known[endpoint.url] = endpoint }
         let configured = config.endpoints.prefix(EndpointSet.capacity)
@@ -54,7 +61,8 @@ package final class UpstreamState: Sendable {
             table = previous?.table.flatMap { $0.members == members ? $0 : nil } ?? RendezvousTable(members)
         }
         return UpstreamState(
-            config: config, endpoints: endpoints, counters: previous?.counters ?? UpstreamCounters(), table: table)
+            config: config, endpoints: endpoints, counters: previous?.counters ?? UpstreamCounters(), table: table,
+            tls: tls)
     }
 
     /// The configured weight, in bounds that no product of a weight and a count of requests can leave.

@@ -34,7 +34,11 @@ import YAML
             },
             list: ConfigFiles.disk.list)
         return ConfigLoader.load(
-            path: path, environment: ["USERS_URL": "http://10.0.0.1:9000", "API_TOKEN": "t0ken"],
+            path: path,
+            environment: [
+                "USERS_URL": "http://10.0.0.1:9000", "API_TOKEN": "t0ken",
+                "CERTIFICATES": FixturePath.root + "/Tests/TLSTests/Fixtures",
+            ],
             credentialsDirectory: "/run/credentials/martlet.service", files: files)
     }
 }

@@ -22,12 +22,20 @@ import YAML
             GatewayDraft.self, flattening: ["config"], besides: ["listeners", "upstreams", "middleware", "routes"],
             twice: true),
         table(DefaultsDraft.self), table(LogConfig.self), table(AccessLogConfig.self),
-        table(ListenerDraft.self, flattening: ["config"], besides: ["name", "location", "bind"], twice: true),
+        table(
+            ListenerDraft.self, flattening: ["config"], besides: ["name", "location", "bind", "tls"],
+            renamed: ["redirect_to_h_t_t_p_s": "redirect_to_https"], twice: true),
+        table(
+            ListenerTLSDraft.self, flattening: ["config"], besides: ["certificates", "policy", "hosts"], twice: true),
+        table(CertificateDraft.self, besides: ["certificate"]), table(TLSHostDraft.self, besides: ["reading"]),
+        table(ClientAuthDraft.self, besides: ["choice"]),
+        table(UpstreamTLSDraft.self, besides: ["authorities", "certificate", "trustsSystem"]),
         table(GatewayLimits.self), table(ListenerConfig.Timeouts.self),
         table(ListenerConfig.Limits.self, renamed: ["target": "request_target"]), table(ListenerConfig.PathRules.self),
         table(ProxyProtocolDraft.self), table(UnixBindDraft.self),
         table(
-            UpstreamDraft.self, flattening: ["config"], besides: ["name", "location", "parameters", "endpoints"],
+            UpstreamDraft.self, flattening: ["config"],
+            besides: ["name", "location", "parameters", "endpoints", "tls"],
             twice: true),
         table(EndpointSection.self), table(UpstreamConfig.Timeouts.self), table(RouteConfig.TimeoutOverrides.self),
         table(UpstreamConfig.Pool.self), table(UpstreamConfig.Limits.self),
@@ -41,7 +49,7 @@ import YAML
             twice: true),
         table(RateLimitDraft.self, flattening: ["config"], besides: ["count", "period", "burst"], twice: true),
         table(IPFilterConfig.self), table(BodyLimitConfig.self, renamed: ["max_bytes": "max"]),
-        table(RequestIDConfig.self), table(CORSConfig.self),
+        table(RequestIDConfig.self), table(CORSConfig.self), table(HSTSConfig.self),
         table(ForwardAuthDraft.self, flattening: ["config"], besides: ["upstream"], twice: true),
         table(RouteDraft.self, besides: ["reading", "parameters"]),
         table(RedirectDraft.self), table(RespondDraft.self, flattening: ["response"], besides: ["body"]),
@@ -136,6 +144,11 @@ import YAML
         return ["\(key.name): no sample of \(key.info.shape.phrase) is accepted"]
     }
 
+    /// What samples of paths find: a certificate with its key.
+    private static let files = [
+        "sample": (try? DiskFile.read(FixturePath.certificate("tls/both.pem") ?? "", limit: 1 << 20)) ?? []
+    ]
+
     /// Places differ between two spellings of the same value.
     private static func strip(_ description: String) -> String {
         var text = description
@@ -149,7 +162,7 @@ import YAML
     private static func read<Section: ConfigSection>(_ key: ConfigKey<Section>, _ text: String) -> (Section, [Problem])?
     {
         guard let node = try? YAMLDocument(Array("k: \(text)\n".utf8), file: "f").root?["k"] else { return nil }
-        let inputs = ConfigInputs(path: "f", files: .memory([:]), environment: [:], credentialsDirectory: nil)
+        let inputs = ConfigInputs(path: "f", files: .memory(files), environment: [:], credentialsDirectory: nil)
         let decoder = ConfigDecoder(inputs: inputs, customKinds: [])
         var section = Section()
         key.read(&section, node, decoder)

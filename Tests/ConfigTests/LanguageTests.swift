@@ -416,4 +416,9 @@ enum FixturePath {
     static let tests = String(#filePath.dropLast("/LanguageTests.swift".utf8.count))
     /// The repository.
     static let root = String(tests.dropLast("/Tests/ConfigTests".utf8.count))
+
+    /// Where `tls/NAME` lies; nil for other paths.
+    static func certificate(_ path: String) -> String? {
+        path.hasPrefix("tls/") ? "\(root)/Tests/TLSTests/Fixtures/\(path.dropFirst(4))" : nil
+    }
 }

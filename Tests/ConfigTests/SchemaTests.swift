@@ -78,7 +78,7 @@ import YAML
             }
         }
         #expect(page.contains("| `head` | size, 1KiB to 256KiB | `32KiB` |"))
-        #expect(page.contains("Not in this version: `tls`."))
+        #expect(page.contains("Not in this version: `jwt`."))
     }
 }
 

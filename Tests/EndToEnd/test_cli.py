@@ -124,7 +124,8 @@ def test_shipped_configurations_are_valid(martlet, path, tmp_path):
     """With the environment and the credentials that they name."""
     for name in re.findall(r"\$\{credential:([^}]+)\}", path.read_text()):
         (tmp_path / name).write_text("s3cret\n")
-    environment = {**os.environ, "CREDENTIALS_DIRECTORY": str(tmp_path), "USERS_URL": "http://10.0.0.1:9000", "API_TOKEN": "t0ken"}
+    environment = {**os.environ, "CREDENTIALS_DIRECTORY": str(tmp_path), "USERS_URL": "http://10.0.0.1:9000", "API_TOKEN": "t0ken",
+                   "CERTIFICATES": str(REPOSITORY / "Tests/TLSTests/Fixtures")}
     done = subprocess.run([martlet, "check", "--config", str(path)], capture_output=True, text=True, cwd=path.parent,
                           env=environment, timeout=30)
     assert done.returncode == 0, done.stdout + done.stderr

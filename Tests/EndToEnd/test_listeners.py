@@ -71,6 +71,63 @@ def test_where_tls_ended_is_not_our_port(gateway, upstream):
         assert json.loads(get(running.port(), fields=fields).body).get("x-forwarded-port") == port
 
 
+@pytest.mark.parametrize("port, authority", [("true", "shop.test"), ("443", "shop.test"), ("8443", "shop.test:8443")])
+def test_a_listener_can_send_everything_to_https(gateway, upstream, port, authority):
+    peer = upstream()
+    running = gateway(listening(f'bind: ["127.0.0.1:0"], redirect_to_https: {port}', peer.url))
+    with RawClient(running.port()) as client:
+        for method, status in (("GET", 301), ("HEAD", 301), ("POST", 308), ("OPTIONS", 308), ("DELETE", 308)):
+            client.send(f"{method} /a%2Fb/../c?q=1&r HTTP/1.1\r\nHost: Shop.test:8080\r\n\r\n")
+            answer = client.read_response(method=method)
+            assert (answer.status, answer.get("location")) == (status, f"https://{authority}/a%2Fb/../c?q=1&r"), method
+        for target, path in (("/", "/"), ("http://other.test", "/"), ("http://other.test/x?", "/x?"), ("http://other.test?x", "/?x")):
+            client.send(f"GET {target} HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+            host = authority.replace("shop", "other") if "other" in target else authority
+            assert client.read_response().get("location") == f"https://{host}{path}", target
+        client.send("OPTIONS * HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+        assert client.read_response(method="OPTIONS").get("location") == f"https://{authority}/"
+        client.send("POST /a HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 5\r\n\r\nhello")
+        assert client.read_response().status == 308
+        assert client.get("/again", host="shop.test").status == 301
+        client.send("GET / HTTP/1.0\r\n\r\n")
+        assert client.read_response().status == 400
+    assert peer.requests == []
+
+
+def test_a_target_too_long_for_a_redirect_is_refused(gateway):
+    running = gateway(listening('bind: ["127.0.0.1:0"], redirect_to_https: true, limits: { request_target: 64KiB, head: 128KiB }',
+                                "http://127.0.0.1:9"))
+    for count, status in ((15_000, 301), (15_400, 414), (40_000, 414)):
+        answer = get(running.port(), "/?" + "a" * count)
+        assert answer.status == status and (status == 414 or answer.get("location") == "https://a.test/?" + "a" * count), count
+
+
+def test_what_a_trusted_proxy_took_over_tls_is_not_sent_there_again(gateway, upstream):
+    fields = "X-Forwarded-Proto: https\r\n"
+    text = listening('bind: ["127.0.0.1:0"], redirect_to_https: true', upstream(mirror).url)
+    running = gateway("trusted_proxies: [127.0.0.1]\n" + text)
+    assert get(running.port(), fields=fields).status == 200
+    assert get(running.port()).status == 301
+    running = gateway(text)
+    assert get(running.port(), fields=fields).status == 301
+
+
+def test_hsts_is_for_answers_over_tls(gateway):
+    running = gateway("""
+trusted_proxies: [127.0.0.1]
+listen: 127.0.0.1:0
+middleware:
+  a: { hsts: { max_age: 1d, include_subdomains: true } }
+  b: { headers: { request: { set: { X: "{scheme}" } }, response: { set: { X-Scheme: "{scheme}<{tls.version}>" } } } }
+routes: [{ path: /*, middleware: [a, b], respond: 200 }]
+""")
+    plain = get(running.port())
+    assert (plain.get("strict-transport-security"), plain.get("x-scheme")) == (None, "http<>")
+    secure = get(running.port(), fields="X-Forwarded-Proto: https\r\n")
+    assert secure.get("strict-transport-security") == "max-age=86400; includeSubDomains"
+    assert secure.get("x-scheme") == "https<>"
+
+
 @pytest.mark.parametrize("written", ["at once", "byte by byte"])
 @pytest.mark.parametrize("name", PROXIED)
 def test_the_proxy_protocol_names_the_client(gateway, upstream, name, written):

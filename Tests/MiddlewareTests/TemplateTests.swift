@@ -31,6 +31,44 @@ import Testing
         #expect(evaluate(.parts("<", .variable(variable), ">")) == "<\(value)>")
     }
 
+    private static let secure = SecureConnection(
+        version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", serverName: Array("api.test".utf8),
+        clientSubject: Array("CN=anna".utf8), clientFingerprint: Array("ab12".utf8))
+
+    @Test(arguments: [
+        (Variable.scheme, "http", "https"), (.tlsVersion, "", "TLSv1.3"), (.tlsCipher, "", "TLS_AES_128_GCM_SHA256"),
+        (.tlsSNI, "", "api.test"), (.tlsClientSubject, "", "CN=anna"), (.tlsClientFingerprint, "", "ab12"),
+    ])
+    func `Variables of the connection are empty without TLS`(variable: Variable, plain: String, secure: String) {
+        let template = CompiledTemplate(.parts(.variable(variable)), for: .field)
+        var request = TestHeads.request(Self.lines)
+        var response = TestHeads.response(request: Self.lines)
+        for isSecure in [false, true] {
+            request.isSecure = isSecure
+            request.secure = isSecure ? Self.secure : nil
+            response.isSecure = isSecure
+            response.secure = request.secure
+            var output = Buffer(capacity: 100)
+            check(template.append(to: &output, request))
+            #expect(TestHeads.text(output.span) == (isSecure ? secure : plain))
+            output.clear()
+            check(template.append(to: &output, response))
+            #expect(TestHeads.text(output.span) == (isSecure ? secure : plain))
+        }
+    }
+
+    @Test func `What was known of a connection is not known of the next`() {
+        var request = TestHeads.request(Self.lines)
+        request.secure = Self.secure
+        request.resetDecision()
+        check(request.secure == nil)
+        var response = TestHeads.response(request: Self.lines)
+        response.secure = Self.secure
+        response.isSecure = true
+        response.reset()
+        check(response.secure == nil && !response.isSecure)
+    }
+
     @Test func `A value that looks like a template is not expanded again`() {
         #expect(evaluate(.parts(.variable(.header("x-name")))) == "{path}")
     }

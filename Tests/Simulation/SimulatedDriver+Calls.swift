@@ -2,6 +2,7 @@ package import Containers
 package import EventLoop
 import Glibc
 package import Net
+package import TLS
 
 /// What the gateway asks of its driver.
 extension SimulatedDriver {
@@ -123,6 +124,14 @@ extension SimulatedDriver {
         network.note { "hands connection \(connection.number) over" }
         return network.handOver(connection)
     }
+
+    /// Worlds have no TLS: its records depend on chance that no seed replays.
+    package mutating func secure(_ socket: SocketID, _ stream: consuming TLSStream) {
+        network.violate("TLS in a world that has none")
+    }
+
+    package mutating func security(_ socket: SocketID) -> SecurityFacts? { nil }
+    package mutating func takeSession(_ socket: SocketID) -> TLSSession? { nil }
 
     package mutating func setOwner(_ socket: SocketID, _ owner: UInt64) {
         if slots.contains(socket) { slots[socket].owner = owner }

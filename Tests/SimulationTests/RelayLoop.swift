@@ -49,6 +49,7 @@ struct RelayLoop<Driver: IODriver & ~Copyable>: ~Copyable {
         case .endOfStream(let socket): end(socket)
         case .failed(let socket, _): fail(socket)
         case .drained(let socket): drained(socket)
+        case .secured: break
         case .woken: break
         }
     }

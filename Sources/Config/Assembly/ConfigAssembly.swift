@@ -81,10 +81,15 @@ struct ConfigAssembly {
             add(value.bind, to: &listener, first: &first)
             config.listeners.append(listener)
         }
-        if given["listen"] == nil, given["listeners"] == nil, knowsNames(of: "listen"), knowsNames(of: "listeners") {
-            decoder.report(
-                at: Place(location: Location(file: decoder.inputs.record.path, line: 1, column: 1)),
-                "there is no listener", help: "listen: 127.0.0.1:8080")
+        guard draft.listen.isEmpty, draft.listeners.isEmpty, knowsNames(of: "listen"), knowsNames(of: "listeners")
+        else {
+            return
+        }
+        let place = given["listen"] ?? given["listeners"]
+        // A key may stand there and name nothing. What could not be read was told where it stands.
+        if place == nil || decoder.errorCount == 0 {
+            let first = Place(location: Location(file: decoder.inputs.record.path, line: 1, column: 1))
+            decoder.report(at: place ?? first, "there is no listener", help: "listen: 127.0.0.1:8080")
         }
     }
 
@@ -121,6 +126,7 @@ struct ConfigAssembly {
             upstream.name = item.name
             upstream.location = item.place.location
             upstream.endpoints = value.endpoints.map(\.endpoint)
+            upstream.tls = decoder.tls(value.tls, of: value.endpoints)
             config.upstreams.append(upstream)
             upstreamParameters[item.name] = value.parameters
             if value.endpoints.count == 1 {
@@ -148,6 +154,7 @@ struct ConfigAssembly {
             var upstream = UpstreamConfig(name: name, location: place.location)
             upstream.timeouts = decoder.upstreamTimeouts
             upstream.endpoints = endpoints.map(\.endpoint)
+            upstream.tls = decoder.tls(nil, of: endpoints)
             config.upstreams.append(upstream)
             upstreamsByURL[key] = name
             return name

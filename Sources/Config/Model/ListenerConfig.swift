@@ -15,6 +15,8 @@ package struct ListenerConfig: Sendable, Equatable {
     }
 
     package struct Timeouts: Sendable, Equatable {
+        /// From connecting to the end of the TLS handshake.
+        package var handshake: Duration = .seconds(10)
         /// From the first byte of a request to the end of its head.
         package var head: Duration = .seconds(10)
         /// From connecting to the first byte of the first request.
@@ -85,6 +87,10 @@ package struct ListenerConfig: Sendable, Equatable {
     package var pathRules = PathRules()
     /// Peers that send a PROXY protocol header (v1 or v2) first; nil: nobody.
     package var proxyProtocol: [CIDRBlock]?
+    /// Nil: connections are not encrypted.
+    package var tls: ListenerTLS?
+    /// Port of https to which every request is sent; nil: requests are served.
+    package var redirectToHTTPS: UInt16?
     package var location: Location
 
     package init(location: Location) { self.location = location }

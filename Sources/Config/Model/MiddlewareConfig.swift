@@ -22,6 +22,7 @@ package enum MiddlewareConfig: Sendable, Equatable {
     case requestID(RequestIDConfig)
     case cors(CORSConfig)
     case forwardAuth(ForwardAuthConfig)
+    case hsts(HSTSConfig)
     /// A kind that was registered by a package built on Martlet.
     case custom(kind: String, settings: [String: String])
 }
@@ -122,6 +123,14 @@ package struct CORSConfig: Sendable, Equatable {
     package var exposeHeaders: [String] = []
     package var credentials = false
     package var maxAge: Duration = .seconds(600)
+    package init() {}
+}
+
+/// Strict-Transport-Security (RFC 6797).
+package struct HSTSConfig: Sendable, Equatable {
+    package var maxAge: Duration = .seconds(365 * 86_400)
+    package var includeSubdomains = false
+    package var preload = false
     package init() {}
 }
 

@@ -1,6 +1,14 @@
 /// A value known only when a request is there. One grammar in templates (`{client_ip}`) and keys (bare).
 package enum Variable: Sendable, Equatable, Hashable {
     case clientIP, requestID, host, method, path, route, identity
+    /// `http` or `https`.
+    case scheme
+    /// Of the client's connection; empty without TLS.
+    case tlsVersion, tlsCipher
+    /// The name that the client asked for in the TLS handshake.
+    case tlsSNI
+    /// Of the client's certificate; empty without one.
+    case tlsClientSubject, tlsClientFingerprint
     case pathParameter(String)
     case query(String)
     /// Lower-case field name.

@@ -20,11 +20,14 @@ package struct UpstreamConfig: Sendable, Equatable {
         package var isBackup = false
         /// host[:port] of the URL, what `host: endpoint` sends.
         package var authority: String
+        /// `https://`.
+        package var isTLS = false
 
-        package init(url: String, target: Target, authority: String) {
+        package init(url: String, target: Target, authority: String, isTLS: Bool = false) {
             self.url = url
             self.target = target
             self.authority = authority
+            self.isTLS = isTLS
         }
     }
 
@@ -99,6 +102,8 @@ package struct UpstreamConfig: Sendable, Equatable {
     package var pool = Pool()
     package var limits = Limits()
     package var retries = Retries()
+    /// Nil: no endpoint is https.
+    package var tls: UpstreamTLS?
     package var location: Location
 
     package init(name: String, location: Location) {

@@ -1,3 +1,4 @@
+import TLS
 import YAML
 
 /// What one load gathers while it reads: problems, and what is known of the outside.
@@ -15,6 +16,8 @@ final class ConfigDecoder {
     var accessLog = AccessLogConfig()
     /// Keys of the file whose names cannot all be known: the value is no map, or the key is misspelt.
     var unreadNames: Set<String> = []
+    /// The system's authorities, once they were read.
+    var systemAuthorities: CertificateAuthorities?
     /// The name under which the next section stands in a map.
     var entryName: String?
 

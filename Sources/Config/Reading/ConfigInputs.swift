@@ -5,6 +5,8 @@ final class ConfigInputs {
     private let files: ConfigFiles
     private let environment: [String: String]
     private let credentialsDirectory: String?
+    /// Unix seconds, for what is said of certificates; nil: nothing of the time is.
+    let now: Int64?
     private(set) var record: ConfigRecord
     /// Configuration files in the order in which they were read.
     private(set) var order: [String] = []
@@ -13,11 +15,17 @@ final class ConfigInputs {
     static let fileMax = YAMLLimits().bytes
     /// Bytes of a `${file:…}` or `${credential:…}`.
     static let secretMax = 64 * 1024
+    /// Bytes of a file with certificates, a key or an OCSP response.
+    static let certificateMax = 1 << 20
 
-    init(path: String, files: ConfigFiles, environment: [String: String], credentialsDirectory: String?) {
+    init(
+        path: String, files: ConfigFiles, environment: [String: String], credentialsDirectory: String?,
+        now: Int64? = nil
+    ) {
         self.files = files
         self.environment = environment
         self.credentialsDirectory = credentialsDirectory
+        self.now = now
         record = ConfigRecord(path: path)
         record.credentialsDirectory = credentialsDirectory
     }
@@ -41,6 +49,8 @@ final class ConfigInputs {
     }
 
     func secret(_ path: String) -> Result<[UInt8], DiskFile.Failure> { read(path, limit: Self.secretMax) }
+
+    func certificate(_ path: String) -> Result<[UInt8], DiskFile.Failure> { read(path, limit: Self.certificateMax) }
 
     /// Where a credential of this name lies; nil without a credentials directory.
     func credentialPath(_ name: String) -> String? { credentialsDirectory.map { "\($0)/\(name)" } }

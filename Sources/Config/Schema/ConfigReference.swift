@@ -58,7 +58,7 @@ package enum ConfigReference {
 
     private static func anchor(_ title: String) -> String {
         let isKind = MiddlewareChoice.keys.contains { $0.name == title }
-        return ((isKind ? "middleware-" : "") + title.replacing(" ", with: "-"))
+        return ((isKind ? "middleware-" : "") + title.replacing(" ", with: "-").lowercased())
     }
 
     private static var variables: String {

@@ -6,6 +6,8 @@ struct ListenerDraft: ConfigSection {
     var config = ListenerConfig(location: Location(file: "", line: 0, column: 0))
     /// Becomes `config.bind`.
     var bind: [Located<ListenerConfig.Bind>] = []
+    /// Becomes `config.tls`.
+    var tls: ListenerTLSDraft?
 
     static let title = "listener"
     static let sentence = "Addresses that connections are accepted on."
@@ -25,10 +27,22 @@ struct ListenerDraft: ConfigSection {
         ConfigKey(
             "protocols", \.config.protocols, .oneOrMore(.httpProtocol), default: [.http1],
             "HTTP versions that are spoken; `h2` is not in this version."),
-        ConfigKey(later: "tls", "TLS on this listener."),
+        ConfigKey(
+            "tls", \.tls, .section,
+            "TLS on this listener; without it, connections are not encrypted."),
+        ConfigKey(
+            "redirect_to_https", \.config.redirectToHTTPS, .redirectToHTTPS, default: nil,
+            "Whether every request is answered with a redirect to https on the same host, or the port there: 301 to GET and "
+                + "HEAD, 308 to others, which keeps method and content. Routes do not see them."),
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
+        config.tls = tls?.config
+        if let place = reading.key("redirect_to_https"), config.redirectToHTTPS != nil, reading.entries["tls"] != nil {
+            decoder.report(
+                at: place, "a listener with TLS has nothing to redirect to https",
+                help: "give it to the listener of plain HTTP")
+        }
         if config.protocols.isEmpty, !reading.faulty.contains("protocols"), let place = reading.key("protocols") {
             decoder.report(at: place, "the listener speaks no protocol", help: "protocols: [http/1.1]")
         }
@@ -41,6 +55,9 @@ extension ListenerConfig.Timeouts: ConfigSection {
     static let title = "timeouts of a listener"
     static let sentence = "How long clients may take."
     static let keys: [ConfigKey<ListenerConfig.Timeouts>] = [
+        ConfigKey(
+            "handshake", \.handshake, .duration(.milliseconds(10)...(.seconds(3600))), default: .seconds(10),
+            "From connecting to the end of the TLS handshake; then the connection is closed."),
         ConfigKey(
             "head", \.head, .duration(.milliseconds(10)...(.seconds(3600))), default: .seconds(10),
             "From the first byte of a request to the end of its head; then 408."),
@@ -176,6 +193,24 @@ extension ConfigType where Value == ListenerConfig.HTTPProtocol {
             }
             throw TextFailure.word(text, among: words)
         }
+    }
+}
+
+extension ConfigType where Value == UInt16? {
+    static var redirectToHTTPS: ConfigType<UInt16?> {
+        let port = ConfigType<Int>.integer(1...65_535)
+        return ConfigType<UInt16?>(
+            .either([.boolean, port.shape]),
+            show: { value in value.map { $0 == 443 ? "true" : "\($0)" } ?? "false" },
+            parse: { text throws(TextFailure) in
+                switch text {
+                case "true", "yes", "on": return 443
+                case "false", "no", "off": return nil
+                default:
+                    guard let port = UInt16(text), port > 0 else { throw TextFailure() }
+                    return port
+                }
+            })
     }
 }
 

@@ -29,6 +29,7 @@ struct MiddlewareChoice: ConfigSection {
     var requestID: RequestIDConfig?
     var cors: CORSConfig?
     var forwardAuth: ForwardAuthDraft?
+    var hsts: HSTSConfig?
 
     static let title = "middleware"
     static let sentence = "One kind with its settings. One name is one state, wherever it is used."
@@ -42,6 +43,7 @@ struct MiddlewareChoice: ConfigSection {
         ConfigKey("request_id", \.requestID, .section, RequestIDConfig.sentence),
         ConfigKey("cors", \.cors, .section, CORSConfig.sentence),
         ConfigKey("forward_auth", \.forwardAuth, .section, ForwardAuthDraft.sentence),
+        ConfigKey("hsts", \.hsts, .section, HSTSConfig.sentence),
         ConfigKey(later: "jwt", "JSON Web Tokens."),
     ]
 
@@ -64,6 +66,7 @@ struct MiddlewareChoice: ConfigSection {
         if let bodyLimit { return .ready(.bodyLimit(bodyLimit)) }
         if let requestID { return .ready(.requestID(requestID)) }
         if let cors { return .ready(.cors(cors)) }
+        if let hsts { return .ready(.hsts(hsts)) }
         return forwardAuth.map { .forwardAuth($0) }
     }
 }

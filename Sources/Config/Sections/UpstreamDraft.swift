@@ -7,6 +7,7 @@ struct UpstreamDraft: ConfigSection {
     var config = UpstreamConfig(name: "", location: Location(file: "", line: 0, column: 0))
     /// Becomes `config.endpoints`.
     var endpoints: [EndpointDraft] = []
+    var tls: UpstreamTLSDraft?
     /// `{path.NAME}` in its keys.
     var parameters: [Located<String>] = []
 
@@ -16,7 +17,7 @@ struct UpstreamDraft: ConfigSection {
         ConfigKey(
             "endpoints", \.endpoints, .oneOrMore(.endpoint), default: [], isRequired: true,
             "URLs of equivalent services: `http://10.0.0.11:9000`, `http://users.internal:9000` (resolved by TTL), "
-                + "`unix:/run/users.sock`."),
+                + "`https://users.internal`, `unix:/run/users.sock`."),
         ConfigKey(
             "host", \.config.host, .hostPolicy, default: .pass,
             "The Host that is sent: the client's (`pass`), the endpoint's (`endpoint`), or a name."),
@@ -27,11 +28,19 @@ struct UpstreamDraft: ConfigSection {
         ConfigKey("pool", \.config.pool, .section, default: .init(), "Connections to the service."),
         ConfigKey("limits", \.config.limits, .section, default: .init(), "How much the service may answer."),
         ConfigKey("retries", \.config.retries, .section, default: .init(), "What is tried again."),
+        ConfigKey("tls", \.tls, .section, "TLS with `https://` endpoints."),
         ConfigKey(later: "health", "Active health checks."),
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
         checkTwins(decoder)
+        if let place = reading.key("tls"), !endpoints.isEmpty, !reading.faulty.contains("endpoints"),
+            !endpoints.contains(where: \.endpoint.isTLS)
+        {
+            decoder.report(
+                at: place, "no endpoint of this upstream is https",
+                help: "write https:// instead of http://, or take `tls` out")
+        }
         guard reading.isBlank("endpoints"), let place = reading.key("endpoints") else { return }
         decoder.report(at: place, "the upstream has no endpoint", help: "endpoints: [http://127.0.0.1:9000]")
     }
@@ -68,7 +77,8 @@ struct EndpointSection: ConfigSection {
     static let title = "endpoint"
     static let sentence = "One address of an upstream. A URL is enough."
     static let keys: [ConfigKey<EndpointSection>] = [
-        ConfigKey("url", \.url, .endpointURL, isRequired: true, "`http://HOST:PORT` or `unix:/path`."),
+        ConfigKey(
+            "url", \.url, .endpointURL, isRequired: true, "`http://HOST:PORT`, `https://HOST:PORT` or `unix:/path`."),
         ConfigKey(
             "weight", \.weight, .integer(1...1_000), default: 1, "Share of the requests, against the other endpoints."),
         ConfigKey("backup", \.backup, .boolean, default: false, "Used only while no other endpoint is usable."),
@@ -83,7 +93,8 @@ extension ConfigType where Value == EndpointDraft {
         return ConfigType<EndpointDraft>(text.shape, show: { $0.endpoint.url }) { node, decoder in
             text.read(node, decoder).map { url in
                 EndpointDraft(
-                    endpoint: .init(url: node.text ?? "", target: url.target, authority: url.authority),
+                    endpoint: .init(
+                        url: node.text ?? "", target: url.target, authority: url.authority, isTLS: url.isTLS),
                     canonical: url.canonical, place: Place(node))
             }
         }

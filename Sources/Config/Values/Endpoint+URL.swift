@@ -9,6 +9,7 @@ extension UpstreamConfig.Endpoint {
     package init(parsing text: String) throws(InvalidURL) {
         do throws(TextFailure) {
             let parsed = try EndpointURL.parse(text)
+            guard !parsed.isTLS else { throw TextFailure("`https://` is not in this version of the client") }
             self.init(url: parsed.canonical, target: parsed.target, authority: parsed.authority)
         } catch {
             throw InvalidURL(

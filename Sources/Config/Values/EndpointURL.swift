@@ -1,12 +1,13 @@
 import Net
 
-/// Addresses of services: `http://host:port` and `unix:/path`.
+/// Addresses of services: `http://host:port`, `https://host:port` and `unix:/path`.
 struct EndpointURL: Sendable, Equatable {
     var target: UpstreamConfig.Endpoint.Target
     /// What `host: endpoint` sends.
     var authority: String
     /// One spelling for one service: two URLs with the same are the same pool.
     var canonical: String
+    var isTLS = false
 
     static func parse(_ text: String) throws(TextFailure) -> EndpointURL {
         if text.hasPrefix("unix:") { return try unix(text) }
@@ -14,23 +15,25 @@ struct EndpointURL: Sendable, Equatable {
         let scheme = text[..<colon.lowerBound].lowercased()
         var rest = String(text[colon.upperBound...])
         switch scheme {
-        case "http": break
-        case "https", "h2c", "h2": throw TextFailure("`\(scheme)://` endpoints are not in this version")
+        case "http", "https": break
+        case "h2c", "h2": throw TextFailure("`\(scheme)://` endpoints are not in this version")
         case "ws": throw TextFailure("`\(text)`: WebSockets take the same endpoint", help: "write http://\(rest)")
-        case "wss": throw TextFailure("`wss://` endpoints are not in this version")
+        case "wss": throw TextFailure("`\(text)`: WebSockets take the same endpoint", help: "write https://\(rest)")
         default:
-            throw TextFailure("unknown scheme `\(scheme)` in `\(text)`", help: "write http://HOST:PORT or unix:/path")
+            throw TextFailure(
+                "unknown scheme `\(scheme)` in `\(text)`",
+                help: "write http://HOST:PORT, https://HOST:PORT or unix:/path")
         }
         if rest.hasSuffix("/") { rest.removeLast() }
         if let end = rest.firstIndex(where: { "/?#".contains($0) }) {
             throw TextFailure(
                 "`\(text)` has a path, and an endpoint has none",
-                help: "write http://\(rest[..<end]); paths are changed with `rewrite` or `add_prefix` of a route")
+                help: "write \(scheme)://\(rest[..<end]); paths are changed with `rewrite` or `add_prefix` of a route")
         }
-        return try named(rest, whole: text)
+        return try named(rest, scheme: scheme, whole: text)
     }
 
-    private static func named(_ rest: String, whole: String) throws(TextFailure) -> EndpointURL {
+    private static func named(_ rest: String, scheme: String, whole: String) throws(TextFailure) -> EndpointURL {
         if rest.contains("@") {
             throw TextFailure(
                 "a URL with a user name is not accepted", help: "set an Authorization header with `headers`",
@@ -38,26 +41,28 @@ struct EndpointURL: Sendable, Equatable {
         }
         let bytes = Array(rest.utf8)
         guard let authority = Authority(bytes.span) else {
-            var help = rest.hasPrefix(":") ? "write http://127.0.0.1\(rest)" : nil
+            var help = rest.hasPrefix(":") ? "write \(scheme)://127.0.0.1\(rest)" : nil
             if !rest.utf8.allSatisfy({ $0 < 0x80 }) { help = "write the name in its xn--… form" }
             throw TextFailure("`\(whole)` has no valid host and port", help: help)
         }
-        let port = authority.port ?? 80
+        let isTLS = scheme == "https"
+        let standard: UInt16 = isTLS ? 443 : 80
+        let port = authority.port ?? standard
         guard port != 0 else { throw TextFailure("`\(whole)` has port 0") }
         switch authority.kind {
         case .address(let address):
             let host = if case .v6 = address { "[\(address)]" } else { "\(address)" }
             return EndpointURL(
-                target: .address(.ip(address, port: port)), authority: port == 80 ? host : "\(host):\(port)",
-                canonical: "http://\(host):\(port)")
+                target: .address(.ip(address, port: port)), authority: port == standard ? host : "\(host):\(port)",
+                canonical: "\(scheme)://\(host):\(port)", isTLS: isTLS)
         case .name:
             let name = try HostText.name(String(decoding: bytes[authority.host], as: UTF8.self), whole: whole)
             if let last = name.split(separator: ".").last, last.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
                 throw TextFailure("`\(whole)` looks like an address, but is none")
             }
             return EndpointURL(
-                target: .name(name, port: port), authority: port == 80 ? name : "\(name):\(port)",
-                canonical: "http://\(name):\(port)")
+                target: .name(name, port: port), authority: port == standard ? name : "\(name):\(port)",
+                canonical: "\(scheme)://\(name):\(port)", isTLS: isTLS)
         }
     }
 

@@ -4,7 +4,9 @@ import HTTP
 enum VariableText {
     static let plain: [(name: String, variable: Variable)] = [
         ("client_ip", .clientIP), ("request_id", .requestID), ("host", .host), ("method", .method), ("path", .path),
-        ("route", .route), ("identity", .identity),
+        ("route", .route), ("identity", .identity), ("scheme", .scheme), ("tls.version", .tlsVersion),
+        ("tls.cipher", .tlsCipher), ("tls.sni", .tlsSNI), ("tls.client_subject", .tlsClientSubject),
+        ("tls.client_fingerprint", .tlsClientFingerprint),
     ]
     /// Written before a dot and a name.
     static let families = ["path", "query", "header", "cookie"]
@@ -14,7 +16,6 @@ enum VariableText {
         guard let dot = name.firstIndex(of: ".") else { throw unknown(name) }
         let member = String(name[name.index(after: dot)...])
         let family = String(name[..<dot])
-        if family == "tls" { throw TextFailure("`{\(name)}` is not in this version") }
         guard families.contains(family) else { throw unknown(name) }
         guard !member.isEmpty else {
             throw TextFailure("`\(name)` lacks a name behind the dot", help: "write \(family).NAME")
@@ -42,6 +43,10 @@ enum VariableText {
         if let nearest = Suggestion.nearest(to: name, among: plain.map(\.name)) {
             return TextFailure("unknown variable `\(name)`", help: "did you mean `\(nearest)`?")
         }
+        let kin = plain.map(\.name).filter { $0.hasPrefix(family + ".") }
+        if !kin.isEmpty {
+            return TextFailure("unknown variable `\(name)`", help: "of this kind are \(kin.joined(separator: ", "))")
+        }
         return TextFailure("unknown variable `\(name)`", help: "variables are \(names.joined(separator: ", "))")
     }
 
@@ -51,7 +56,8 @@ enum VariableText {
         case .query(let name): "query.\(name)"
         case .header(let name): "header.\(name)"
         case .cookie(let name): "cookie.\(name)"
-        case .clientIP, .requestID, .host, .method, .path, .route, .identity:
+        case .clientIP, .requestID, .host, .method, .path, .route, .identity, .scheme, .tlsVersion, .tlsCipher, .tlsSNI,
+            .tlsClientSubject, .tlsClientFingerprint:
             plain.first { $0.variable == variable }?.name ?? ""
         }
     }

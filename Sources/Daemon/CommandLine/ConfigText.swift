@@ -64,6 +64,7 @@ enum ConfigText {
         case .bodyLimit: "body_limit"
         case .requestID: "request_id"
         case .cors: "cors"
+        case .hsts: "hsts"
         case .forwardAuth: "forward_auth"
         case .custom(let kind, _): kind
         }

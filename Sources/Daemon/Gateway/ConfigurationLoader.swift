@@ -24,7 +24,8 @@ package struct ConfigurationLoader: ConfigurationLoading {
             let text = "the stored configuration cannot be read"
             return .rejected(RejectedConfiguration(errors: [text], report: text + "\n", summary: text))
         }
-        return outcome(of: checked(ConfigLoader.load(record: record, customKinds: customKinds)))
+        return outcome(
+            of: checked(ConfigLoader.load(record: record, customKinds: customKinds, now: Clock.wall.seconds)))
     }
 
     /// Everything that can be said of a file, valid or not.
@@ -32,7 +33,8 @@ package struct ConfigurationLoader: ConfigurationLoading {
         checked(
             ConfigLoader.load(
                 path: path, environment: Process.environment,
-                credentialsDirectory: Process.environment("CREDENTIALS_DIRECTORY"), customKinds: customKinds))
+                credentialsDirectory: Process.environment("CREDENTIALS_DIRECTORY"), customKinds: customKinds,
+                now: Clock.wall.seconds))
     }
 
     /// The same for a text that stands in no file.

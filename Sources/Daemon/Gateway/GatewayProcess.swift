@@ -93,10 +93,7 @@ struct GatewayProcess<
         }
         workers = loaded.config.workers
         adopt(loaded, generation: max(generation, 1))
-        for listener in listeners.bound {
-            let scheme = listener.address.ipAddress == nil ? "" : "http://"
-            log.info("listening on \(scheme)\(listener.address) listener=\(listener.name)")
-        }
+        for listener in listeners.bound { log.info("\(Self.announcement(of: listener, in: config))") }
         binder.ready()
         log.info("ready generation=\(snapshot.generation) routes=\(config.routes.count) pid=\(Process.id)")
         return nil
@@ -173,7 +170,7 @@ struct GatewayProcess<
                 listeners.discard(next, binder: &binder)
                 throw error
             }
-            announce(next)
+            announce(next, of: loaded.config)
             listeners = next
         } catch {
             log.error("reload failed, nothing changed: \(error)")
@@ -188,12 +185,17 @@ struct GatewayProcess<
         log.info("reloaded generation=\(snapshot.generation) routes=\(config.routes.count) ms=\(milliseconds)")
     }
 
-    private func announce(_ next: ListenerSet) {
+    private static func announcement(of listener: BoundListener, in config: GatewayConfig) -> String {
+        let isSecure = config.listeners.contains { $0.name == listener.name && $0.tls != nil }
+        let scheme = listener.address.ipAddress == nil ? "" : isSecure ? "https://" : "http://"
+        return "listening on \(scheme)\(listener.address) listener=\(listener.name)"
+    }
+
+    private func announce(_ next: ListenerSet, of config: GatewayConfig) {
         let before = Set(listeners.bound.map(\.descriptor))
         let after = Set(next.bound.map(\.descriptor))
         for listener in next.bound where !before.contains(listener.descriptor) {
-            let scheme = listener.address.ipAddress == nil ? "" : "http://"
-            log.info("listening on \(scheme)\(listener.address) listener=\(listener.name)")
+            log.info("\(Self.announcement(of: listener, in: config))")
         }
         for listener in listeners.bound where !after.contains(listener.descriptor) {
             log.info("no longer listening on \(listener.address) listener=\(listener.name)")

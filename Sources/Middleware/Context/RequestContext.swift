@@ -23,6 +23,8 @@ public struct RequestContext: ~Copyable {
     package var clientPort: UInt16 = 0
     /// Whether the client came over TLS: here, or at a proxy that we trust and that says so.
     package var isSecure = false
+    /// The client's connection when TLS ends here; nil: it does not.
+    package var secure: SecureConnection?
     /// 32 lower-case hexadecimal digits, or what a trusted peer sent (at most 128 bytes).
     package var requestID = Buffer(capacity: RequestContext.requestIDLimit)
     /// Who the client proved to be; empty: nobody.
@@ -71,6 +73,7 @@ public struct RequestContext: ~Copyable {
         slot = 0
         bodyLimit = .max
         if boxedReply != nil { boxedReply = nil }
+        if secure != nil { secure = nil }
     }
 }
 

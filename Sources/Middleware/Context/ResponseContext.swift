@@ -13,6 +13,9 @@ public struct ResponseContext: ~Copyable {
     package var requestID = Buffer(capacity: RequestContext.requestIDLimit)
     /// As in the request phase.
     package var client: IPAddress = .v4(0)
+    /// As in the request phase.
+    package var isSecure = false
+    package var secure: SecureConnection?
     /// As the request phase left it.
     package var identity = Buffer(capacity: RequestContext.identityLimit)
     package var names = RouteNames.none
@@ -35,6 +38,8 @@ public struct ResponseContext: ~Copyable {
         requestID.clear()
         identity.clear()
         client = .v4(0)
+        isSecure = false
+        if secure != nil { secure = nil }
         names = .none
         isLocal = false
         slot = 0

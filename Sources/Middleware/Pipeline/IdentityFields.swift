@@ -27,7 +27,7 @@ package struct IdentityFields: Sendable {
             case .forwardAuth(let config):
                 let passed = credentials.union(config.requestHeaders.map { FieldName($0).folded })
                 for name in config.copyHeaders { append(name, unless: passed) }
-            case .headers, .rateLimit, .ipFilter, .bodyLimit, .requestID, .cors, .custom: break
+            case .headers, .rateLimit, .ipFilter, .bodyLimit, .requestID, .cors, .hsts, .custom: break
             }
         }
     }

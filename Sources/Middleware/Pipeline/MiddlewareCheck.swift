@@ -17,7 +17,7 @@ enum MiddlewareCheck {
             }
         case .forwardAuth(let config):
             for name in config.copyHeaders { messages += identity(name) }
-        case .rateLimit, .ipFilter, .bodyLimit, .custom: break
+        case .rateLimit, .ipFilter, .bodyLimit, .hsts, .custom: break
         }
         return messages.map { Problem(at: middleware.location, "middleware `\(middleware.name)`: \($0.0)", help: $0.1) }
     }

@@ -97,6 +97,7 @@ package final class MiddlewareInstances: Sendable {
             case .bodyLimit(let config): maker = StepMaker { .bodyLimit(BodyLimitMiddleware(config)) }
             case .requestID(let config): maker = StepMaker { .requestID(RequestIDMiddleware(config)) }
             case .cors(let config): maker = StepMaker(answersPreflights: true) { .cors(CORSMiddleware(config)) }
+            case .hsts(let config): maker = StepMaker { .hsts(HSTSMiddleware(config)) }
             case .forwardAuth(let config):
                 maker = .asynchronous(ForwardAuthMiddleware(config, sender: subrequests))
             case .rateLimit(let config):

@@ -9,6 +9,7 @@ enum MiddlewareStep: ~Copyable, Sendable {
     case bodyLimit(BodyLimitMiddleware)
     case requestID(RequestIDMiddleware)
     case cors(CORSMiddleware)
+    case hsts(HSTSMiddleware)
     case custom(any Middleware)
     case asynchronous(any AsyncMiddleware)
 
@@ -23,6 +24,7 @@ enum MiddlewareStep: ~Copyable, Sendable {
         case .bodyLimit(let middleware): middleware.onRequest(&request)
         case .requestID(let middleware): middleware.onRequest(&request)
         case .cors(let middleware): middleware.onRequest(&request)
+        case .hsts(let middleware): middleware.onRequest(&request)
         case .custom(let middleware): middleware.onRequest(&request)
         case .asynchronous(let middleware): middleware.onRequest(&request)
         }
@@ -39,6 +41,7 @@ enum MiddlewareStep: ~Copyable, Sendable {
         case .rateLimit(let middleware): middleware.onResponse(&response)
         case .requestID(let middleware): middleware.onResponse(&response)
         case .cors(let middleware): middleware.onResponse(&response)
+        case .hsts(let middleware): middleware.onResponse(&response)
         case .custom(let middleware): middleware.onResponse(&response)
         case .asynchronous(let middleware): middleware.onResponse(&response)
         }

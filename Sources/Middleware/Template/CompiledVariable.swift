@@ -5,6 +5,7 @@ internal import HTTP
 struct CompiledVariable: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
         case clientIP, requestID, host, method, path, route, identity, pathParameter, query, header, cookie
+        case scheme, tlsVersion, tlsCipher, tlsSNI, tlsClientSubject, tlsClientFingerprint
         /// The field, which an absolute-form target replaces.
         case hostField
     }
@@ -24,6 +25,12 @@ struct CompiledVariable: Sendable, Equatable {
         case .path: kind = .path
         case .route: kind = .route
         case .identity: kind = .identity
+        case .scheme: kind = .scheme
+        case .tlsVersion: kind = .tlsVersion
+        case .tlsCipher: kind = .tlsCipher
+        case .tlsSNI: kind = .tlsSNI
+        case .tlsClientSubject: kind = .tlsClientSubject
+        case .tlsClientFingerprint: kind = .tlsClientFingerprint
         case .pathParameter(let name): (kind, text) = (.pathParameter, text + Array(name.utf8))
         case .query(let name): (kind, text) = (.query, text + Array(name.utf8))
         case .header("host"): kind = .hostField

@@ -21,6 +21,9 @@ extension RequestContext: VariableSource {
             let name = names.route
             return output.appendIfRoom(name.span)
         case .identity: return output.appendIfRoom(identity.span)
+        case .scheme: return output.appendIfRoom(isSecure ? "https" : "http")
+        case .tlsVersion, .tlsCipher, .tlsSNI, .tlsClientSubject, .tlsClientFingerprint:
+            return secure?.append(kind, to: &output) ?? true
         case .pathParameter:
             guard let value = pathParameter(name) else { return true }
             return output.appendIfRoom(value)
@@ -60,6 +63,9 @@ extension ResponseContext: VariableSource {
         case .clientIP: return output.appendIfRoom(client)
         case .requestID: return output.appendIfRoom(requestID.span)
         case .identity: return output.appendIfRoom(identity.span)
+        case .scheme: return output.appendIfRoom(isSecure ? "https" : "http")
+        case .tlsVersion, .tlsCipher, .tlsSNI, .tlsClientSubject, .tlsClientFingerprint:
+            return secure?.append(kind, to: &output) ?? true
         case .route:
             let name = names.route
             return output.appendIfRoom(name.span)
@@ -126,4 +132,23 @@ extension ResponseContext: VariableSource {
 
     private static let hostName = Array("host".utf8)
     private static let cookieName = Array("cookie".utf8)
+}
+
+extension SecureConnection {
+    /// False: there is no room for it.
+    fileprivate func append(_ kind: CompiledVariable.Kind, to output: inout Buffer) -> Bool {
+        let value = value(of: kind)
+        return output.appendIfRoom(value.span)
+    }
+
+    private func value(of kind: CompiledVariable.Kind) -> [UInt8] {
+        switch kind {
+        case .tlsVersion: version
+        case .tlsCipher: cipher
+        case .tlsSNI: serverName
+        case .tlsClientSubject: clientSubject
+        case .tlsClientFingerprint: clientFingerprint
+        default: []
+        }
+    }
 }

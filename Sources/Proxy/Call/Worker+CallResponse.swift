@@ -151,7 +151,7 @@ extension Worker where Driver: ~Copyable {
         case .sending:
             retryOrFailCall(key, calls[key].hasFirstByte ? .responseIncomplete : .connectionReset)
         case .connecting:
-            onConnectFailure(session, failure == .timedOut ? .connectionTimeout : .connectionRefused)
+            onConnectFailure(session, failure.connectCode)
         case .queued:
             closeSession(session)
         }

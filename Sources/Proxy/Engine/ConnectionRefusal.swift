@@ -8,6 +8,8 @@ package struct ConnectionRefusal: Sendable {
         case madeRoom
         /// Not connections: times that accepting stopped because descriptors or memory of the kernel had run out.
         case outOfDescriptors
+        /// TLS.
+        case failedHandshake, slowHandshake, abandonedHandshake
     }
 
     package let reason: Reason
@@ -29,6 +31,9 @@ extension ConnectionRefusal: CustomStringConvertible {
             case .gatewayLimit: "the gateway has as many as limits.connections allows"
             case .madeRoom: "idle, and nearly as many are open as may be"
             case .outOfDescriptors: "no descriptors or memory left"
+            case .failedHandshake: "the TLS handshake failed"
+            case .slowHandshake: "the TLS handshake did not end in time"
+            case .abandonedHandshake: "gone in the middle of the TLS handshake"
             }
         if reason == .outOfDescriptors { return "stopped accepting for a moment, times: \(count): \(cause)" }
         let subject = count == 1 ? "1 connection" : "\(count) connections"
@@ -39,7 +44,7 @@ extension ConnectionRefusal: CustomStringConvertible {
 
 /// What was refused since the last report. Counted, because a flood must not fill the log.
 struct ConnectionRefusals {
-    private var pending = InlineArray<7, ConnectionRefusal?>(repeating: nil)
+    private var pending = [ConnectionRefusal?](repeating: nil, count: ConnectionRefusal.Reason.allCases.count)
     private(set) var isEmpty = true
 
     mutating func note(_ reason: ConnectionRefusal.Reason, _ listener: ListenerState, _ client: IPAddress) {

@@ -34,7 +34,6 @@ struct ForwardingWriter {
     /// Marks what is not forwarded. Returns how often the request has passed a Martlet already (RFC 9110 section 7.6.3).
     mutating func scan(_ request: inout RequestContext) -> Int {
         var passes = 0
-        request.isSecure = false
         for index in 0..<request.head.fields.count {
             switch request.head.fields[index].known {
             case .forwarded, .xForwardedPrefix, .xForwardedOther, .xClientIP, .trueClientIP, .cfConnectingIP,
@@ -111,13 +110,19 @@ struct ForwardingWriter {
                     Self.append(client, to: &lines)
                 }
             }
-            if !hasProto { lines.append("\r\nX-Forwarded-Proto: http") }
+            if !hasProto {
+                if origin.isSecure {
+                    lines.append("\r\nX-Forwarded-Proto: https")
+                } else {
+                    lines.append("\r\nX-Forwarded-Proto: http")
+                }
+            }
             if !hasHost, head.authority.count > 0, head.authority.count <= 512 {
                 lines.append("\r\nX-Forwarded-Host: ")
                 lines.append(bytes, head.authority.range)
             }
-            // The port here is not where TLS was ended: with https before it, nothing is better than a guess.
-            if !hasPort, origin.localPort > 0, !isSecure {
+            // Where somebody else ended the TLS, the port here is not the one that was asked for: nothing is better than a guess.
+            if !hasPort, origin.localPort > 0, !isSecure || origin.isSecure {
                 lines.append("\r\nX-Forwarded-Port: ")
                 lines.append(decimal: Int(origin.localPort))
             }

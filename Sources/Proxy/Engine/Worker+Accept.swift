@@ -87,7 +87,7 @@ extension Worker where Driver: ~Copyable {
         driver.setOwner(socket, Owner.downstream(key))
         listener.connections.open.wrappingAdd(1, ordering: .relaxed)
         counters.acceptedConnections &+= 1
-        setDownstreamTimer(key, after: sendsHeader ? listener.headTimeout : listener.firstByteTimeout)
+        if sendsHeader { setDownstreamTimer(key, after: listener.headTimeout) } else { beginSession(key) }
         return true
     }
 

@@ -104,6 +104,11 @@ extension Worker where Driver: ~Copyable {
     }
 
     mutating func onConnected(_ key: SlabKey) {
+        if sessions[key].isSecure { secureSession(key) } else { onEstablished(key) }
+    }
+
+    /// A connection stands, and so does its TLS if it has one: it can be used.
+    mutating func onEstablished(_ key: SlabKey) {
         sessions[key].endpoint.noteSuccess()
         timers.remove(Owner.upstreamTimer(key))
         let exchange = sessions[key].exchange
@@ -154,6 +159,7 @@ extension Worker where Driver: ~Copyable {
         let pool = sessions[key].pool
         sessions[key].exchange = .none
         sessions[key].call = .none
+        if sessions[key].isSecure, sessions[key].requests == 1 { keepResumption(key) }
         if serveWaiting(with: key) { return }
         let age = driver.now.since(sessions[key].connectedAt)
         let index = sessions[key].endpointIndex
@@ -217,6 +223,7 @@ extension Worker where Driver: ~Copyable {
         guard sessions.contains(key) else { return }
         unlinkIdle(key)
         timers.remove(Owner.upstreamTimer(key))
+        if sessions[key].isSecure, !abort { keepResumption(key) }
         guard let session = sessions.remove(key) else { return }
         if abort { driver.abort(session.socket) } else { driver.close(session.socket) }
         pools[session.pool].sessions &-= 1

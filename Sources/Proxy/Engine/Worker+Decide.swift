@@ -30,10 +30,20 @@ extension Worker where Driver: ~Copyable {
             reply(exchange, .pathRefused)
             return
         }
+        if downstreams[key].isSecure {
+            request.secure = downstreams[key].secure
+            guard isDirected(key) else {
+                reply(exchange, .misdirected)
+                return
+            }
+        }
         guard scanForwarding(key) else {
             reply(exchange, .loopDetected)
             return
         }
+        exchanges[exchange].isSecure = request.isSecure
+        let httpsPort = downstreams[key].listener.httpsPort
+        if httpsPort > 0, redirectsToHTTPS(exchange, port: httpsPort) { return }
         guard !forwarding.countsHops || mayForward(exchange, key) else { return }
         if snapshots[current].hasIdentityFields { snapshots[current].identityFields.remove(from: &request) }
         route(exchange, key)
@@ -42,6 +52,7 @@ extension Worker where Driver: ~Copyable {
     /// Before any policy looks: what an untrusted client says about the way it came is gone. False: the request goes in circles.
     private mutating func scanForwarding(_ key: SlabKey) -> Bool {
         forwarding = ForwardingWriter(isTrusted: downstreams[key].isTrusted)
+        request.isSecure = downstreams[key].isSecure
         return forwarding.scan(&request) < ForwardingWriter.loopLimit
     }
 

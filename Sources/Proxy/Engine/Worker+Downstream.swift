@@ -21,6 +21,8 @@ extension Worker where Driver: ~Copyable {
             driver.buffers.give(buffer)
         case .proxyHeader:
             receiveProxyHeader(key, buffer)
+        case .handshake:
+            refusePlain(key, buffer)
         case .lingering:
             downstreams[key].lingered &+= buffer.count
             let isTooMuch = downstreams[key].lingered > downstreams[key].listener.lingerBytes
@@ -81,6 +83,8 @@ extension Worker where Driver: ~Copyable {
         switch downstreams[key].phase {
         case .waiting, .head, .proxyHeader, .lingering:
             closeDownstream(key)
+        case .handshake:
+            onHandshakeFailure(key, .truncated)
         case .tunnel:
             onClientTunnelEnd(key)
         case .exchange:
@@ -103,7 +107,11 @@ extension Worker where Driver: ~Copyable {
         }
     }
 
-    mutating func onDownstreamFailure(_ key: SlabKey) {
+    mutating func onDownstreamFailure(_ key: SlabKey, _ failure: IOFailure) {
+        if case .handshake = downstreams[key].phase {
+            onHandshakeFailure(key, failure)
+            return
+        }
         let exchange = downstreams[key].exchange
         if exchanges.contains(exchange), exchanges[exchange].code == .none { exchanges[exchange].code = .clientClosed }
         closeDownstream(key)

@@ -21,7 +21,7 @@ extension Worker where Driver: ~Copyable {
             }
             beginExchange(key, buffer)
         } catch {
-            refuseHead(key, buffer, error.code)
+            refuseHead(key, buffer, LocalReply(error.code))
         }
     }
 
@@ -123,7 +123,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// Bytes that are no request: an answer, then the connection ends and nothing later on it is interpreted.
-    private mutating func refuseHead(_ key: SlabKey, _ buffer: consuming Buffer, _ code: ErrorCode) {
+    mutating func refuseHead(_ key: SlabKey, _ buffer: consuming Buffer, _ reply: LocalReply) {
         guard let exchange = makeExchange(key) else {
             driver.buffers.give(buffer)
             closeDownstream(key)
@@ -142,7 +142,8 @@ extension Worker where Driver: ~Copyable {
         fillIdentity(exchange, key)
         swap(&request.bytes, &bytes)
         exchanges[exchange].requestBytes = consume bytes
-        var answer = LocalReply(code)
+        var answer = reply
+        let code = reply.code
         if code == .methodNotSupported {
             // RFC 9110 section 15.5.6 demands it. The head is not read to its end, so what the target would allow is unknown.
             answer.headers.append((name: "Allow", value: Method.supported))

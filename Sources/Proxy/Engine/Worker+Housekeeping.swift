@@ -1,5 +1,6 @@
 import Containers
 import EventLoop
+import TLS
 import Telemetry
 
 /// Work that is done now and then.
@@ -22,6 +23,7 @@ extension Worker where Driver: ~Copyable {
             guard let key = pools.key(at: index), pools[key].uses == 0, pools[key].sessions == 0 else { continue }
             pools.remove(key)
         }
+        if context.index == 0 { context.tickets?.keepFresh(now: driver.now) }
         if !refusals.isEmpty {
             for refusal in refusals.takeAll() { context.report(refusal) }
         }

@@ -37,9 +37,14 @@ extension Worker where Driver: ~Copyable {
                 return
             }
             downstreams[key].isCountedForClient = isCounted
-            downstreams[key].phase = .waiting
-            setDownstreamTimer(key, after: downstreams[key].listener.firstByteTimeout)
             buffer.dropFirst(count)
+            if downstreams[key].listener.tls != nil {
+                // The beginning of the handshake.
+                driver.unread(downstreams[key].socket, buffer)
+                beginSession(key)
+                return
+            }
+            beginSession(key)
             if buffer.isEmpty { driver.buffers.give(buffer) } else { receiveHead(key, buffer) }
         }
     }

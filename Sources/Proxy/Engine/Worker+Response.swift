@@ -178,6 +178,10 @@ extension Worker where Driver: ~Copyable {
         guard exchanges[exchange].entered > 0, let route = exchanges[exchange].route else { return }
         response.slot = 0
         response.client = exchanges[exchange].client
+        response.isSecure = exchanges[exchange].isSecure
+        if exchanges[exchange].isSecure, downstreams.contains(exchanges[exchange].downstream) {
+            response.secure = downstreams[exchanges[exchange].downstream].secure
+        }
         response.names = route.names
         if let bytes = exchanges[exchange].requestBytes.take() {
             var bytes = bytes

@@ -205,7 +205,7 @@ extension Worker where Driver: ~Copyable {
         }
         switch exchanges[exchange].phase {
         case .connecting:
-            onConnectFailure(key, failure == .timedOut ? .connectionTimeout : .connectionRefused)
+            onConnectFailure(key, failure.connectCode)
         case .sending:
             retryOrFail(exchange, .connectionReset)
         case .receiving:

@@ -1,3 +1,4 @@
+import Config
 import Containers
 import Upstream
 
@@ -32,12 +33,18 @@ extension Worker where Driver: ~Copyable {
 
     /// Idle sessions of endpoints that stay go over to the new pool; the others are closed.
     private mutating func moveIdle(from old: SlabKey, to new: SlabKey) {
+        // Connections on which the endpoint proved itself otherwise, or we to it, are not those of the new configuration.
+        let keepsSecure = pools[old].state.config.tls == pools[new].state.config.tls
         for index in 0..<pools[old].newestIdle.count {
             while sessions.contains(pools[old].newestIdle[index]) {
                 let key = pools[old].newestIdle[index]
                 unlinkIdle(key)
                 rehome(key, new)
-                if sessions[key].endpointIndex >= 0 { becomeIdle(key) } else { closeSession(key) }
+                if sessions[key].endpointIndex >= 0, keepsSecure || !sessions[key].isSecure {
+                    becomeIdle(key)
+                } else {
+                    closeSession(key)
+                }
             }
         }
     }

@@ -22,6 +22,8 @@ extension Worker where Driver: ~Copyable {
         case .proxyHeader:
             refusals.note(.slowProxyHeader, downstreams[key].listener, downstreams[key].client)
             closeDownstream(key)
+        case .handshake:
+            timeOutHandshake(key)
         case .head:
             timeOutHead(key)
         case .exchange, .tunnel:

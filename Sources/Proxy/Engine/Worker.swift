@@ -123,6 +123,12 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             }
         case .relayed(let socket, let count, let isFollowed):
             onRelayed(socket, count, isFollowed: isFollowed)
+        case .secured(let socket):
+            if let key = sessionKey(socket) {
+                onUpstreamSecured(key)
+            } else if let key = downstreamKey(socket) {
+                onSecured(key)
+            }
         case .endOfStream(let socket):
             if let key = sessionKey(socket) {
                 onUpstreamEnd(key)
@@ -133,7 +139,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             if let key = sessionKey(socket) {
                 onUpstreamFailure(key, failure)
             } else if let key = downstreamKey(socket) {
-                onDownstreamFailure(key)
+                onDownstreamFailure(key, failure)
             }
         case .drained(let socket):
             if let key = sessionKey(socket) {

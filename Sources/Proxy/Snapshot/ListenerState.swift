@@ -5,6 +5,7 @@ import HTTP1
 import Net
 import Routing
 import Synchronization
+import TLS
 
 /// A listener under one configuration: what a connection needs of it, compiled. Connections keep the one under which they
 /// were accepted for their limits and timeouts; routes come from the current snapshot.
@@ -16,6 +17,11 @@ package final class ListenerState: Sendable {
     let headBytes: Int
     let pathRules: CanonicalPath.Rules
     let proxyProtocol: [CIDRBlock]?
+    /// Nil: connections are not secured.
+    let tls: TLSServer?
+    let handshakeTimeout: Int64
+    /// Port of https that requests are sent to; 0: they are served.
+    let httpsPort: Int
     let headTimeout: Int64
     let keepAliveTimeout: Int64
     let bodyIdleTimeout: Int64
@@ -37,7 +43,7 @@ package final class ListenerState: Sendable {
     /// Connections open under this name, over all workers and reloads.
     let connections: ConnectionCount
 
-    init(_ config: ListenerConfig, number: Int, connectionsLimit: Int, previous: ListenerState?) {
+    init(_ config: ListenerConfig, number: Int, connectionsLimit: Int, tls: TLSServer?, previous: ListenerState?) {
         name = config.name
         self.number = number
         var limits = RequestLimits()
@@ -52,6 +58,9 @@ package final class ListenerState: Sendable {
         rules.mergesSlashes = config.pathRules.mergeSlashes
         pathRules = rules
         proxyProtocol = config.proxyProtocol
+        self.tls = tls
+        handshakeTimeout = config.timeouts.handshake.wholeNanoseconds
+        httpsPort = Int(config.redirectToHTTPS ?? 0)
         headTimeout = config.timeouts.head.wholeNanoseconds
         keepAliveTimeout = config.timeouts.keepAlive.wholeNanoseconds
         bodyIdleTimeout = config.timeouts.bodyIdle.wholeNanoseconds

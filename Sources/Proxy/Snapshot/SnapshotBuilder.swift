@@ -2,6 +2,7 @@ package import Middleware
 package import Telemetry
 package import Config
 import Routing
+package import TLS
 import Upstream
 
 /// Compiles a configuration to a snapshot. What keeps its name keeps its state: upstreams' endpoints and permits, middleware's
@@ -11,21 +12,26 @@ package struct SnapshotBuilder: Sendable {
     private let subrequests: any SubrequestSender
     /// Connections of a listener that names no limit.
     private let connectionsLimit: Int
+    /// For sessions of clients with all listeners.
+    private let tickets: TLSTicketKeys?
 
-    package init(kinds: MiddlewareKinds, subrequests: any SubrequestSender, connectionsLimit: Int) {
+    package init(
+        kinds: MiddlewareKinds, subrequests: any SubrequestSender, connectionsLimit: Int, tickets: TLSTicketKeys? = nil
+    ) {
         self.kinds = kinds
         self.subrequests = subrequests
         self.connectionsLimit = connectionsLimit
+        self.tickets = tickets
     }
 
     /// `numbers` has a stable number for every listener's name.
     package func build(
         _ config: GatewayConfig, previous: Snapshot?, numbers: [String: Int], lanes: LogLaneNumbers
     ) throws -> Snapshot {
-        let upstreams = config.upstreams.map { upstream in
+        let upstreams = try config.upstreams.map { upstream in
             let old = previous?.upstreams.first { $0.name == upstream.name }
             if let old, Self.isSame(old.config, upstream) { return old }
-            return UpstreamState.make(config: upstream, previous: old)
+            return UpstreamState.make(config: upstream, previous: old, tls: try UpstreamSecurity.make(upstream))
         }
         let middleware = try MiddlewareInstances(
             config.middleware, previous: previous?.middleware, custom: kinds, subrequests: subrequests)
@@ -35,8 +41,9 @@ package struct SnapshotBuilder: Sendable {
         for (name, number) in numbers { routers[number] = Router(config.routes, listener: name) }
         for listener in config.listeners {
             guard let number = numbers[listener.name] else { continue }
+            let tls = try listener.tls.map { try ListenerSecurity.make($0, protocols: [.http1], tickets: tickets) }
             listeners[number] = ListenerState(
-                listener, number: number, connectionsLimit: connectionsLimit,
+                listener, number: number, connectionsLimit: connectionsLimit, tls: tls,
                 previous: previous?.listener(numbered: number))
         }
         var routes: [RouteState] = []

@@ -1,17 +1,20 @@
 import Containers
 import EventLoop
+import Middleware
 import Net
 
 /// State of one client connection.
 ///
-///     proxyHeader ─▶ waiting ─▶ head ─▶ exchange ─┬─▶ waiting        (keep-alive)
-///                       ▲                         ├─▶ tunnel ─▶ closed
-///                       └───── pipelined bytes ───┤
-///                                                 └─▶ lingering ─▶ closed
+///     proxyHeader ─▶ handshake ─▶ waiting ─▶ head ─▶ exchange ─┬─▶ waiting        (keep-alive)
+///                                    ▲                         ├─▶ tunnel ─▶ closed
+///                                    └───── pipelined bytes ───┤
+///                                                              └─▶ lingering ─▶ closed
 struct DownstreamSession: ~Copyable {
     enum Phase: Equatable {
         /// A PROXY protocol header has to come first.
         case proxyHeader
+        /// The TLS of a listener that has it is not agreed on.
+        case handshake
         /// No byte of a request is here.
         case waiting
         /// A part of a head is here.
@@ -36,6 +39,12 @@ struct DownstreamSession: ~Copyable {
     var clientText: AddressText
     /// The peer is one of `trusted_proxies`.
     var isTrusted: Bool
+    /// Requests come in TLS that ends here.
+    var isSecure = false
+    /// What is known of that TLS, for variables.
+    var secure: SecureConnection?
+    /// Number of the policy that the client was held to.
+    var policyNumber = 0
     /// Bytes behind what was consumed so far: request content or pipelined requests.
     var pending: Buffer?
     /// Bytes of an incomplete head at the last look at it.
@@ -85,7 +94,8 @@ struct DownstreamSession: ~Copyable {
 
     var origin: DownstreamOrigin {
         DownstreamOrigin(
-            client: client, clientPort: clientPort, text: clientText, localPort: localPort, isTrusted: isTrusted)
+            client: client, clientPort: clientPort, text: clientText, localPort: localPort, isTrusted: isTrusted,
+            isSecure: isSecure)
     }
 
     /// The answer is with the kernel and the connection stays. Returns how long it may wait for the next request.
@@ -104,4 +114,5 @@ struct DownstreamOrigin {
     let text: AddressText
     let localPort: UInt16
     let isTrusted: Bool
+    let isSecure: Bool
 }

@@ -50,6 +50,8 @@ struct Exchange: ~Copyable {
     /// The client sent `Expect: 100-continue` and has not got its 100.
     var awaitsContinue = false
     var acceptsTrailers = false
+    /// The client came over TLS, here or at a proxy that we trust.
+    var isSecure = false
     var balanceKey: UInt64 = 0
     var bodyLimit = Int.max
     var client = IPAddress.v4(0)

@@ -1,5 +1,6 @@
 import Config
 import Containers
+import TLS
 import Upstream
 
 /// A worker's sessions of one upstream, and the exchanges that wait for one.
@@ -13,6 +14,8 @@ struct UpstreamPool: ~Copyable {
     /// Most recently used idle session of each endpoint; last in, first out.
     var newestIdle: FixedArray<SlabKey>
     var idleCount = 0
+    /// By endpoint: what a new secure connection is begun with.
+    var resumptions: [TLSSession?]
     /// Sessions that went from one exchange of this worker to the next while others waited on other workers.
     var turnsInARow = 0
     /// So many, and the permit is given up. Each time costs a connection.
@@ -42,6 +45,7 @@ struct UpstreamPool: ~Copyable {
         name = Array(state.name.utf8)
         endpointNames = state.endpoints.map { Array($0.url.utf8) }
         cursors = state.endpoints.map { _ in AddressCursor(start: worker) }
+        resumptions = state.endpoints.map { _ in nil }
         newestIdle = FixedArray(repeating: .none, count: state.endpoints.count)
         let config = state.config.pool
         idleLimit = config.maxIdle ?? config.maxConnections

@@ -31,6 +31,8 @@ struct UpstreamSession: ~Copyable {
     /// Bytes queued for it when its time began to run: fewer at the end of that time mean that it still reads.
     var queuedBytes = 0
     var isPaused = false
+    /// TLS is spoken on it.
+    let isSecure: Bool
 
     init(
         socket: SocketID, endpoint: EndpointState, endpointIndex: Int, upstream: UpstreamState, pool: SlabKey,
@@ -42,6 +44,7 @@ struct UpstreamSession: ~Copyable {
         self.upstream = upstream
         self.pool = pool
         self.idleLimit = idleLimit
+        isSecure = endpoint.isSecure
         connectedAt = now
         idleSince = now
     }

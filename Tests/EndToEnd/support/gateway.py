@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-LISTENING = re.compile(r"listening on http://(\S+?):(\d+) .*?listener=(\S+)")
+LISTENING = re.compile(r"listening on https?://(\S+?):(\d+) .*?listener=(\S+)")
 RELOAD_ENDED = re.compile(r"(?:config published|reloaded).*generation=\d+|reload failed")
 
 
