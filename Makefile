@@ -25,7 +25,7 @@ help:
 	@echo "make soak         REQUESTS=$(REQUESTS) mixed requests; whether memory and descriptors stay (10 minutes)"
 	@echo "make sim          the simulation with SEEDS=$(SEEDS)"
 	@echo "make mutants      bugs planted in a copy of the code, which the simulation has to find"
-	@echo "make fuzz         the fuzzers, TIME=$(TIME) seconds each, or only TARGET=; also fuzz-planted, fuzz-coverage, fuzz-minimise"
+	@echo "make fuzz         the fuzzers, TIME=$(TIME) seconds of CPU each, or only TARGET=; also fuzz-planted, fuzz-coverage, fuzz-minimise"
 	@echo "make lint         format check; make format rewrites"
 	@echo "make docs         docs/configuration.md and config/martlet.schema.json from the key tables"
 	@echo "make clean        removes what was built"
