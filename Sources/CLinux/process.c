@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/filter.h>
 #include <malloc.h>
 #include <poll.h>
@@ -26,6 +27,24 @@
 #define RESULT(call) ({ long r_ = (call); r_ < 0 ? -errno : r_; })
 
 extern char **environ;
+
+// The first object is the program itself.
+static int forget_object(struct dl_phdr_info *info, size_t size, void *unused) {
+    (void)size;
+    (void)unused;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int index = 0; index < info->dlpi_phnum; index++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[index];
+        // Code is never written to, so that nothing is lost: the pages are the file's.
+        if (part->p_type != PT_LOAD || part->p_flags & PF_W || !(part->p_flags & PF_X)) continue;
+        uintptr_t first = (info->dlpi_addr + part->p_vaddr) & ~(page - 1);
+        uintptr_t end = info->dlpi_addr + part->p_vaddr + part->p_memsz;
+        madvise((void *)first, end - first, MADV_DONTNEED);
+    }
+    return 1;
+}
+
+void cl_forget_code(void) { dl_iterate_phdr(forget_object, NULL); }
 
 #define SPAWN_DESCRIPTORS 8
 // Numbers that are surely not among the child's.

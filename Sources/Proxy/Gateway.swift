@@ -47,8 +47,9 @@ package final class Gateway {
     private let onRefusal: @Sendable (ConnectionRefusal) -> Void
     private let heartbeats: Int32?
     private let warm: ([UpstreamState]) -> Void
-    /// For as long as the process lives: reloads do not end sessions.
-    private let tickets = TLSTicketKeys()
+    /// From the first listener with TLS on, for as long as the process lives: reloads do not end sessions. Not before: OpenSSL takes
+    /// more than a megabyte for randomness and ciphers.
+    private var tickets: TLSTicketKeys?
 
     /// - Parameters:
     ///   - workers: threads, at least one.
@@ -78,8 +79,7 @@ package final class Gateway {
         running = RunningWorkers(count: self.workers)
         // Every client connection may need one to an upstream.
         builder = SnapshotBuilder(
-            kinds: kinds, subrequests: subrequests, connectionsLimit: self.connectionsLimit / 2,
-            tickets: tickets)
+            kinds: kinds, subrequests: subrequests, connectionsLimit: self.connectionsLimit / 2)
     }
 
     /// Starts the workers. Called once. When one cannot start, none serves.
@@ -128,16 +128,16 @@ package final class Gateway {
         for listener in config.listeners where listenerNumbers[listener.name] == nil {
             listenerNumbers[listener.name] = listenerNumbers.count
         }
+        if tickets == nil, config.listeners.contains(where: { $0.tls != nil }) { tickets = TLSTicketKeys() }
         return try builder.build(
-            config, previous: snapshot, numbers: listenerNumbers, lanes: try log.numbers(for: config))
+            config, previous: snapshot, numbers: listenerNumbers, lanes: try log.numbers(for: config), tickets: tickets)
     }
 
     private func startWorker(_ index: Int, _ snapshot: Snapshot, _ starts: WorkerStarts) throws {
         let wakeup = wakeups[index]
         let context = WorkerContext(
             index: index, inboxes: inboxes, loads: loads, connectionsLimit: connectionsLimit,
-            executor: WorkerExecutor { wakeup.signal() }, budget: budget, log: log, tickets: tickets,
-            onRefusal: onRefusal)
+            executor: WorkerExecutor { wakeup.signal() }, budget: budget, log: log, onRefusal: onRefusal)
         let running = running
         let heartbeats = heartbeats
         let isPinned = workers > 1

@@ -8,6 +8,8 @@
 // Starts a program with this process's environment. Descriptor `descriptors[i]` is number 3 + i in the child; every other
 // descriptor above 2 must be close-on-exec. The child has the caller's signal mask and default dispositions.
 int cl_spawn(const char *path, const char *const *arguments, const int *descriptors, size_t count);
+// Gives the program's own code pages back to the page cache; each comes again with its next use.
+void cl_forget_code(void);
 // Replaces this program; returns only when that failed.
 int cl_exec(const char *path, const char *const *arguments);
 // A child that ended: its pid, 0 when there is none. Either *code is its exit code and *signal 0, or *signal killed it.

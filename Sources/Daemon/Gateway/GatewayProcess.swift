@@ -95,6 +95,7 @@ struct GatewayProcess<
         adopt(loaded, generation: max(generation, 1))
         for listener in listeners.bound { log.info("\(Self.announcement(of: listener, in: config))") }
         binder.ready()
+        Process.forgetCode()
         log.info("ready generation=\(snapshot.generation) routes=\(config.routes.count) pid=\(Process.id)")
         return nil
     }

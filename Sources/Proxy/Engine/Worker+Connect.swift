@@ -157,9 +157,7 @@ extension Worker where Driver: ~Copyable {
     /// A session without an exchange goes to the pool, or to the exchange that waits longest.
     mutating func becomeIdle(_ key: SlabKey) {
         let pool = sessions[key].pool
-        sessions[key].exchange = .none
-        sessions[key].call = .none
-        if sessions[key].isSecure, sessions[key].requests == 1 { keepResumption(key) }
+        if sessions[key].end() { keepResumption(key) }
         if serveWaiting(with: key) { return }
         let age = driver.now.since(sessions[key].connectedAt)
         let index = sessions[key].endpointIndex

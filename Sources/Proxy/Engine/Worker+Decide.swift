@@ -30,29 +30,26 @@ extension Worker where Driver: ~Copyable {
             reply(exchange, .pathRefused)
             return
         }
-        if downstreams[key].isSecure {
-            request.secure = downstreams[key].secure
-            guard isDirected(key) else {
-                reply(exchange, .misdirected)
-                return
-            }
+        let arrival = downstreams[key].arrival
+        guard !arrival.isSecure || isDirected(key) else {
+            reply(exchange, .misdirected)
+            return
         }
-        guard scanForwarding(key) else {
+        guard scanForwarding(arrival) else {
             reply(exchange, .loopDetected)
             return
         }
-        exchanges[exchange].isSecure = request.isSecure
-        let httpsPort = downstreams[key].listener.httpsPort
-        if httpsPort > 0, redirectsToHTTPS(exchange, port: httpsPort) { return }
+        if request.isSecure { exchanges[exchange].isSecure = true }
+        if arrival.httpsPort > 0, redirectsToHTTPS(exchange, port: arrival.httpsPort) { return }
         guard !forwarding.countsHops || mayForward(exchange, key) else { return }
         if snapshots[current].hasIdentityFields { snapshots[current].identityFields.remove(from: &request) }
         route(exchange, key)
     }
 
     /// Before any policy looks: what an untrusted client says about the way it came is gone. False: the request goes in circles.
-    private mutating func scanForwarding(_ key: SlabKey) -> Bool {
-        forwarding = ForwardingWriter(isTrusted: downstreams[key].isTrusted)
-        request.isSecure = downstreams[key].isSecure
+    private mutating func scanForwarding(_ arrival: DownstreamArrival) -> Bool {
+        forwarding = ForwardingWriter(isTrusted: arrival.isTrusted)
+        request.isSecure = arrival.isSecure
         return forwarding.scan(&request) < ForwardingWriter.loopLimit
     }
 

@@ -23,7 +23,7 @@ extension Worker where Driver: ~Copyable {
             guard let key = pools.key(at: index), pools[key].uses == 0, pools[key].sessions == 0 else { continue }
             pools.remove(key)
         }
-        if context.index == 0 { context.tickets?.keepFresh(now: driver.now) }
+        if context.index == 0 { currentSnapshot?.tickets?.keepFresh(now: driver.now) }
         if !refusals.isEmpty {
             for refusal in refusals.takeAll() { context.report(refusal) }
         }

@@ -73,9 +73,11 @@ extension Worker where Driver: ~Copyable {
         refuseHead(key, buffer, LocalReply(.badRequest, detail: "this port speaks TLS: use https://"))
     }
 
-    /// Whether the connection's TLS was agreed on under the policy that the asked host has (RFC 9110 section 7.4): a client must not
+    /// Lets the request know of its connection, and whether its TLS was agreed on under the policy that the asked host has (RFC 9110 section 7.4): a client must not
     /// get past a host's demand for a certificate by naming another host in its handshake.
+    @inline(never)
     mutating func isDirected(_ key: SlabKey) -> Bool {
+        request.secure = downstreams[key].secure
         guard let server = downstreams[key].listener.tls, server.hasPolicies else { return true }
         return server.policyNumber(for: request.host.span) == downstreams[key].policyNumber
     }

@@ -4,7 +4,6 @@ import Containers
 package import EventLoop
 import HTTP1
 import Synchronization
-package import TLS
 
 /// What a worker knows of the process around it.
 package final class WorkerContext: Sendable {
@@ -20,8 +19,6 @@ package final class WorkerContext: Sendable {
     let log: AccessLog?
     /// Content with so many bytes to come goes from socket to socket without passing through here.
     let relayedLength: Int
-    /// Looked after by the first worker.
-    let tickets: TLSTicketKeys?
     let responseParser = ResponseParser()
     /// Keys of `hash` balancing: the same on every worker, and over restarts, so that a key keeps its endpoint.
     let hash = KeyHash.shared
@@ -31,7 +28,7 @@ package final class WorkerContext: Sendable {
     package init(
         index: Int, inboxes: [Inbox], loads: WorkerLoads, connectionsLimit: Int, executor: WorkerExecutor,
         budget: GatewayBudget = GatewayBudget(), log: AccessLog? = nil,
-        relayedLength: Int = WorkerContext.relayedLengthDefault, tickets: TLSTicketKeys? = nil,
+        relayedLength: Int = WorkerContext.relayedLengthDefault,
         onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in }
     ) {
         self.index = index
@@ -42,7 +39,6 @@ package final class WorkerContext: Sendable {
         self.executor = executor
         self.log = log
         self.relayedLength = relayedLength
-        self.tickets = tickets
         self.onRefusal = onRefusal
     }
 

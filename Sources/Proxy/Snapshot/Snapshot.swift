@@ -2,6 +2,7 @@ package import Config
 import Middleware
 import Net
 import Routing
+import TLS
 package import Upstream
 
 /// The compiled configuration that a request runs under: immutable, shared by all workers.
@@ -18,6 +19,8 @@ package final class Snapshot: Sendable {
     let middleware: MiddlewareInstances
     /// Access log of requests that no route saw; -1: none.
     let logLane: Int
+    /// Keys of the sessions that clients have with listeners, looked after by the first worker; nil: no listener ever had TLS.
+    let tickets: TLSTicketKeys?
     /// Whether any exchange is logged.
     let isLogged: Bool
     /// What no client may say itself.
@@ -28,7 +31,7 @@ package final class Snapshot: Sendable {
 
     init(
         generation: Int, config: GatewayConfig, listeners: [ListenerState?], routers: [Router?], routes: [RouteState],
-        upstreams: [UpstreamState], middleware: MiddlewareInstances, logLane: Int
+        upstreams: [UpstreamState], middleware: MiddlewareInstances, logLane: Int, tickets: TLSTicketKeys?
     ) {
         self.generation = generation
         self.config = config
@@ -38,6 +41,7 @@ package final class Snapshot: Sendable {
         self.upstreams = upstreams
         self.middleware = middleware
         self.logLane = logLane
+        self.tickets = tickets
         isLogged = logLane >= 0 || routes.contains { $0.logLane >= 0 }
         identityFields = IdentityFields(config.middleware)
         trusted = config.trustedProxies.compactMap { peer in

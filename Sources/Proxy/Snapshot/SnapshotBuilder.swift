@@ -12,21 +12,21 @@ package struct SnapshotBuilder: Sendable {
     private let subrequests: any SubrequestSender
     /// Connections of a listener that names no limit.
     private let connectionsLimit: Int
-    /// For sessions of clients with all listeners.
-    private let tickets: TLSTicketKeys?
 
     package init(
-        kinds: MiddlewareKinds, subrequests: any SubrequestSender, connectionsLimit: Int, tickets: TLSTicketKeys? = nil
+        kinds: MiddlewareKinds, subrequests: any SubrequestSender, connectionsLimit: Int
     ) {
         self.kinds = kinds
         self.subrequests = subrequests
         self.connectionsLimit = connectionsLimit
-        self.tickets = tickets
     }
 
-    /// `numbers` has a stable number for every listener's name.
+    /// - Parameters:
+    ///   - numbers: a stable number for every listener's name.
+    ///   - tickets: keys of the sessions that clients have with listeners.
     package func build(
-        _ config: GatewayConfig, previous: Snapshot?, numbers: [String: Int], lanes: LogLaneNumbers
+        _ config: GatewayConfig, previous: Snapshot?, numbers: [String: Int], lanes: LogLaneNumbers,
+        tickets: TLSTicketKeys? = nil
     ) throws -> Snapshot {
         let upstreams = try config.upstreams.map { upstream in
             let old = previous?.upstreams.first { $0.name == upstream.name }
@@ -52,7 +52,8 @@ package struct SnapshotBuilder: Sendable {
         }
         return Snapshot(
             generation: (previous?.generation ?? 0) + 1, config: config, listeners: listeners, routers: routers,
-            routes: routes, upstreams: upstreams, middleware: middleware, logLane: lanes.number(of: .inherit))
+            routes: routes, upstreams: upstreams, middleware: middleware, logLane: lanes.number(of: .inherit),
+            tickets: tickets)
     }
 
     /// What only compiling shows: middleware that cannot be made, chains that are too long, redirects that would send clients

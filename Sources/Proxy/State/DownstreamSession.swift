@@ -41,6 +41,8 @@ struct DownstreamSession: ~Copyable {
     var isTrusted: Bool
     /// Requests come in TLS that ends here.
     var isSecure = false
+    /// Of the listener.
+    private let httpsPort: Int
     /// What is known of that TLS, for variables.
     var secure: SecureConnection?
     /// Number of the policy that the client was held to.
@@ -77,6 +79,7 @@ struct DownstreamSession: ~Copyable {
         clientPort = port
         clientText = AddressText(client)
         self.localPort = localPort
+        httpsPort = listener.httpsPort
         self.isTrusted = isTrusted
         since = now
     }
@@ -92,6 +95,10 @@ struct DownstreamSession: ~Copyable {
         if requests >= listener.requestsLimit || now >= expiresAt { closes = true }
     }
 
+    var arrival: DownstreamArrival {
+        DownstreamArrival(isTrusted: isTrusted, isSecure: isSecure, httpsPort: httpsPort)
+    }
+
     var origin: DownstreamOrigin {
         DownstreamOrigin(
             client: client, clientPort: clientPort, text: clientText, localPort: localPort, isTrusted: isTrusted,
@@ -105,6 +112,13 @@ struct DownstreamSession: ~Copyable {
         since = now
         return listener.keepAliveTimeout
     }
+}
+
+/// What is looked at first when a request is decided upon: copied out in one look at the session.
+struct DownstreamArrival {
+    let isTrusted: Bool
+    let isSecure: Bool
+    let httpsPort: Int
 }
 
 /// The other end of a client connection, as its requests' fields name it: copied out in one look at the session.

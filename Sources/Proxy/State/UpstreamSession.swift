@@ -57,6 +57,13 @@ struct UpstreamSession: ~Copyable {
         return endpointIndex
     }
 
+    /// Serves nobody any more. True: its first request in TLS is over, with which the server has said how to come back.
+    mutating func end() -> Bool {
+        exchange = .none
+        call = .none
+        return isSecure && requests == 1
+    }
+
     /// Becomes the newest of its endpoint's idle sessions.
     mutating func becomeIdle(before older: SlabKey, now: Instant) {
         phase = .idle
