@@ -13,26 +13,26 @@ MIB = 1 << 20
 
 
 class Watch:
-    """The highest resident memory of the gateway while a block runs."""
+    """The most memory that the gateway holds while a block runs."""
 
     def __init__(self, gateway):
         self.gateway = gateway
         self.done = threading.Event()
 
     def __enter__(self):
-        self.before = self.highest = self.gateway.resident()
+        self.before = self.highest = self.gateway.held()
         self.thread = threading.Thread(target=self.sample)
         self.thread.start()
         return self
 
     def sample(self):
         while not self.done.wait(0.02):
-            self.highest = max(self.highest, self.gateway.resident())
+            self.highest = max(self.highest, self.gateway.held())
 
     def __exit__(self, *_):
         self.done.set()
         self.thread.join()
-        self.highest = max(self.highest, self.gateway.resident())
+        self.highest = max(self.highest, self.gateway.held())
 
     @property
     def growth(self) -> int:

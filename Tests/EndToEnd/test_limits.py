@@ -125,13 +125,13 @@ def test_a_reader_that_is_slow_but_reads_is_not_cut(gateway, upstream):
 def test_a_slow_head_is_answered_and_costs_little(gateway, upstream):
     running = gateway(configured(upstream().url, "{ connections_per_client: off }", "{ head: 4s }"))
     assert get(running.port()).status == 200
-    before = running.resident()
+    before = running.held()
     with ExitStack() as stack:
         clients = [stack.enter_context(RawClient(running.port())) for _ in range(400)]
         for client in clients:
             client.send("GET / HTTP/1.1\r\nHost: a.test\r\nX-Slow: ")
         assert get(running.port()).status == 200
-        grown = running.resident() - before
+        grown = running.held() - before
         assert grown < 400 * 6 * 1024 + 2 * MIB, f"{grown} bytes for 400 heads"
         for client in clients:
             assert client.read_response().status == 408
@@ -284,7 +284,7 @@ def test_memory_is_bounded_and_shared_fairly(gateway, upstream):
     running = gateway(configured(
         upstream(script).url, "{ connections_per_client: off }", more="limits: { memory: 16MiB }"))
     assert get(running.port(), "/quick").status == 200
-    before = running.resident()
+    before = running.held()
     with ExitStack() as stack:
         for _ in range(400):
             client = stack.enter_context(from_address("127.0.0.2", running.port(), receive_buffer=4096))
@@ -295,7 +295,7 @@ def test_memory_is_bounded_and_shared_fairly(gateway, upstream):
             with from_address(f"127.0.0.{10 + number}", running.port()) as light:
                 light.sendall(b"GET /quick HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
                 assert answer(light).startswith(b"HTTP/1.1 200")
-        grown = running.resident() - before
+        grown = running.held() - before
         assert grown < 40 * MIB, f"{grown} bytes"
     eventually(lambda: served_quick(running), what="service for the same client afterwards")
 
@@ -368,10 +368,10 @@ def test_pipelined_requests_do_not_pile_up(gateway, upstream):
         held.wait(20)
 
     running = gateway(configured(upstream(script).url))
-    assert running.resident() > 0
+    assert running.held() > 0
     with RawClient(running.port()) as client:
         client.send(GET)
-        before = running.resident()
+        before = running.held()
         client.socket.setblocking(False)
         sent = 0
         end = time.monotonic() + 3
@@ -380,7 +380,7 @@ def test_pipelined_requests_do_not_pile_up(gateway, upstream):
                 sent += client.socket.send(GET * 1000)
             except BlockingIOError:
                 time.sleep(0.01)
-        assert running.resident() - before < 2 * MIB
+        assert running.held() - before < 2 * MIB
         held.set()
 
 
@@ -476,10 +476,10 @@ def test_a_body_in_chunks_of_one_byte_costs_little(gateway, upstream):
         connection.answer(str(len(request.body)))
 
     running = gateway(configured(upstream(script).url))
-    assert running.resident() > 0
+    assert running.held() > 0
     pid = running.gateway_pid()
     with RawClient(running.port(), seconds=60) as client:
-        before, ticks = running.resident(), cpu_ticks(pid)
+        before, ticks = running.held(), cpu_ticks(pid)
         client.send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n")
         piece = b"1\r\na\r\n"
         for _ in range(2_000):
@@ -487,7 +487,7 @@ def test_a_body_in_chunks_of_one_byte_costs_little(gateway, upstream):
         client.send(piece * 100_000)
         client.send("0\r\n\r\n")
         assert client.read_response().body == b"102000"
-        assert running.resident() - before < 4 * MIB
+        assert running.held() - before < 4 * MIB
         assert cpu_ticks(pid) - ticks < 500
 
 

@@ -209,7 +209,7 @@ def test_large_answers_are_bounded(gateway, upstream, tmp_path, mood):
     assert 1 <= len(said.split(", ")) <= 256
     if mood == "long":
         assert get(running.port()).status == 200
-    resident = running.resident()
+    resident = running.held()
     assert resident < 64 << 20
 
 

@@ -131,8 +131,15 @@ class Gateway:
 
     def resident(self) -> int:
         """Bytes of the serving process that are in memory."""
+        return self.rollup("Rss")
+
+    def held(self) -> int:
+        """The same without the pages of files: those of its code come and go."""
+        return self.rollup("Anonymous")
+
+    def rollup(self, what: str) -> int:
         with open(f"/proc/{self.gateway_pid()}/smaps_rollup") as rollup:
-            return next(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Rss:"))
+            return next(int(line.split()[1]) * 1024 for line in rollup if line.startswith(what + ":"))
 
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.gateway_pid()}/fd"))
