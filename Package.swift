@@ -132,7 +132,7 @@ let package = Package(
             "MiddlewareTests", ["Middleware", "Config", "HTTP", "HTTP1", "Net", "Containers", "Digest", "PasswordHash"]),
         .target(name: "DNSStub", dependencies: ["Linux"], path: "Tests/DNSStub", swiftSettings: strict),
         tests("DNSTests", ["DNS", "DNSStub", "Net", "Linux", "Containers"]),
-        tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers"]),
+        tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers", "TLS", "YAML"]),
         tests("ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "Net", "Containers", "Middleware", "EventLoop"]),
         tests(
             "ClientTests",

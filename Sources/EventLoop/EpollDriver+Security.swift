@@ -85,15 +85,17 @@ extension EpollDriver {
             input = rest
             // What the kernel has meanwhile it does not tell twice.
             visitSoon(id)
+        } else if tls[key].stream.hasContent {
+            // What the last visit had no room for stands before all that the kernel has, an end too.
+            input = buffers.take(.head)
+            visitSoon(id)
         } else {
             input = buffers.takeForReceiving(isBulk: slots[id].flags.contains(.receivesBulk))
             switch fill(id, &input) {
             case .received: break
             case .nothing:
                 buffers.give(input)
-                // What the last visit had no room for.
-                guard tls[key].stream.hasContent else { return nil }
-                input = buffers.take(.head)
+                return nil
             case .event(let event):
                 buffers.give(input)
                 return event

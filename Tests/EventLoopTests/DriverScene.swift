@@ -2,6 +2,7 @@ import Containers
 import EventLoop
 import Linux
 import Net
+import TLS
 
 /// A driver with real sockets, their peers in the hands of the test, and a record of what happened.
 final class DriverScene {
@@ -16,6 +17,7 @@ final class DriverScene {
     /// Sizes of the buffers of `data`.
     var pieces: [Int] = []
     var followed: Set<SocketID> = []
+    var secured: Set<SocketID> = []
     var ended: Set<SocketID> = []
     var failed: Set<SocketID> = []
     var drained: Set<SocketID> = []
@@ -72,6 +74,7 @@ final class DriverScene {
             data[socket, default: []] += Self.bytes(buffer)
             pieces.append(buffer.count)
             driver.buffers.give(buffer)
+        case .secured(let socket): secured.insert(socket)
         case .endOfStream(let socket): ended.insert(socket)
         case .failed(let socket, _): failed.insert(socket)
         case .drained(let socket):
@@ -104,6 +107,9 @@ final class DriverScene {
     func queuedBytes(_ socket: SocketID) -> Int { driver.queuedBytes(socket) }
     var loadedPipes: Int { driver.loadedPipes }
     func isQuiet(_ socket: SocketID) -> Bool { driver.isQuiet(socket, peek: false) }
+    func secure(_ socket: SocketID, _ server: TLSServer) {
+        if let stream = TLSStream(server: server) { driver.secure(socket, stream) }
+    }
     func shutdownWrite(_ socket: SocketID) { driver.shutdownWrite(socket) }
     func resume(_ socket: SocketID) { driver.resume(socket) }
     func close(_ socket: SocketID) { driver.close(socket) }
@@ -145,6 +151,14 @@ final class Peer {
             case .end, .failed: return false
             }
         }
+    }
+
+    func forgetReceived() { received = [] }
+
+    /// Bytes for one more `write`.
+    func writeMore(_ bytes: [UInt8]) {
+        sent = 0
+        write(bytes)
     }
 
     func end() { Socket.shutdownWrite(number) }
