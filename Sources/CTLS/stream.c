@@ -262,6 +262,7 @@ void ctls_choose(ctls_stream *stream, ctls_context *context) {
     SSL_set_min_proto_version(stream, SSL_CTX_get_min_proto_version(context));
     SSL_clear_options(stream, SSL_OP_NO_TICKET);
     SSL_set_options(stream, SSL_CTX_get_options(context) & SSL_OP_NO_TICKET);
+    SSL_set_num_tickets(stream, SSL_CTX_get_num_tickets(context));
     ctls_apply_session_context(stream, context);
 }
 
@@ -287,13 +288,23 @@ void ctls_protocol(const ctls_stream *stream, const uint8_t **name, size_t *coun
     *count = length;
 }
 
-size_t ctls_peer_certificate(const ctls_stream *stream, uint8_t *to, size_t room) {
-    X509 *certificate = SSL_get0_peer_certificate(stream);
-    if (certificate == NULL) return 0;
+static size_t write_der(X509 *certificate, uint8_t *to, size_t room) {
     int count = i2d_X509(certificate, NULL);
     if (count <= 0) return 0;
     if ((size_t)count <= room) i2d_X509(certificate, &to);
     return (size_t)count;
+}
+
+size_t ctls_peer_certificate(const ctls_stream *stream, uint8_t *to, size_t room) {
+    X509 *certificate = SSL_get0_peer_certificate(stream);
+    return certificate == NULL ? 0 : write_der(certificate, to, room);
+}
+
+size_t ctls_peer_signer(const ctls_stream *stream, size_t index, uint8_t *to, size_t room) {
+    STACK_OF(X509) *chain = SSL_get0_verified_chain(stream);
+    if (chain == NULL || index >= INT32_MAX || (int)index + 1 >= sk_X509_num(chain)) return 0;
+    X509 *certificate = sk_X509_value(chain, (int)index + 1);
+    return X509_self_signed(certificate, 0) == 1 ? 0 : write_der(certificate, to, room);
 }
 
 int ctls_note_error(void) {

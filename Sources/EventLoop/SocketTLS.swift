@@ -30,7 +30,8 @@ struct SocketTLS: ~Copyable {
         SecurityFacts(
             version: stream.version, applicationProtocol: stream.applicationProtocol, context: stream.context,
             wasResumed: stream.wasResumed, cipher: stream.cipher, serverName: stream.serverName,
-            peerCertificate: stream.peerCertificate, peerSubject: stream.peerSubject)
+            peerCertificate: stream.peerCertificate, peerSubject: stream.peerSubject,
+            peerSigners: stream.context?.forwarded == .chain ? stream.peerSigners : [])
     }
 }
 
@@ -50,4 +51,6 @@ package struct SecurityFacts {
     package let peerCertificate: [UInt8]
     /// As RFC 4514 writes it.
     package let peerSubject: [UInt8]
+    /// DER of those that the peer's certificate was verified with, where the context's policy is to forward them.
+    package let peerSigners: [[UInt8]]
 }

@@ -12,6 +12,8 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
     case forwarded, xForwardedFor, xForwardedProto, xForwardedHost, xForwardedPort, xForwardedPrefix, xForwardedOther
     case xRealIP, xClientIP, trueClientIP, cfConnectingIP, xOriginalURL, xRewriteURL, xOriginalMethod, xEnvoy, proxy
     case via, xRequestID, traceparent
+    // What a gateway says of the client's certificate (RFC 9440).
+    case clientCert, clientCertChain
     // Authentication.
     case authorization, proxyAuthorization, proxyAuthenticate, wwwAuthenticate, cookie, setCookie
     // WebSocket.

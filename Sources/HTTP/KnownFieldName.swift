@@ -34,6 +34,8 @@ extension KnownField {
         case .via: "via"
         case .xRequestID: "x-request-id"
         case .traceparent: "traceparent"
+        case .clientCert: "client-cert"
+        case .clientCertChain: "client-cert-chain"
         case .authorization: "authorization"
         case .proxyAuthorization: "proxy-authorization"
         case .proxyAuthenticate: "proxy-authenticate"

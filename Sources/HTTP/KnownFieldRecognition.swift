@@ -77,6 +77,7 @@ extension KnownField {
             if first == 0x6B6F_6F63_2D74_6573 && last == 0x6569_6B6F_6F63_2D74 { return .setCookie }
             if first == 0x6567_612D_7265_7375 && last == 0x746E_6567_612D_7265 { return .userAgent }
         case 11:
+            if first == 0x632D_746E_6569_6C63 && last == 0x7472_6563_2D74_6E65 { return .clientCert }
             if first == 0x6661_2D79_7274_6572 && last == 0x7265_7466_612D_7972 { return .retryAfter }
             if first == 0x7261_7065_6361_7274 && last == 0x746E_6572_6170_6563 { return .traceparent }
             if first == 0x746E_6569_6C63_2D78 && last == 0x7069_2D74_6E65_696C { return .xClientIP }
@@ -125,6 +126,9 @@ extension KnownField {
             }
             if first == 0x6E69_6769_726F_2D78 && second == 0x6F68_7465_6D2D_6C61 && last == 0x646F_6874_656D_2D6C {
                 return .xOriginalMethod
+            }
+            if first == 0x632D_746E_6569_6C63 && second == 0x6961_6863_2D74_7265 && last == 0x6E69_6168_632D_7472 {
+                return .clientCertChain
             }
         case 18:
             if first == 0x7561_2D79_786F_7270 && second == 0x6163_6974_6E65_6874 && last == 0x6574_6163_6974_6E65 {

@@ -42,7 +42,7 @@ import YAML
             """
             {
               certificates: [{ cert: tls/ecdsa.pem, key: tls/ecdsa.key, ocsp: tls/ocsp-good.der }, \(Self.rsa)],
-              min_version: "1.3", client_auth: { ca: tls/authorities.pem, require: false },
+              min_version: "1.3", client_auth: { ca: tls/authorities.pem, require: false, forward: chain },
               unknown_name: refuse, session_tickets: false,
               hosts: { API.example.com.: { client_auth: { ca: tls/ca.pem } }, "*.api.example.com": { ciphers: intermediate } }
             }
@@ -54,12 +54,14 @@ import YAML
         #expect(tls.policy.minVersion == .tls13)
         #expect(tls.policy.clientAuth?.authorities.count == 2)
         #expect(tls.policy.clientAuth?.isRequired == false)
+        #expect(tls.policy.clientAuth?.forward == .chain)
         #expect(tls.unknownName == .refuse)
         #expect(!tls.sessionTickets)
         #expect(tls.hosts.map(\.name) == [.exact("api.example.com"), .wildcard("api.example.com")])
         #expect(tls.hosts[0].policy.minVersion == .tls13)
         #expect(tls.hosts[0].policy.clientAuth?.authorities.count == 1)
         #expect(tls.hosts[0].policy.clientAuth?.isRequired == true)
+        #expect(tls.hosts[0].policy.clientAuth?.forward == .off)
         #expect(tls.hosts[1].policy.minVersion == .tls12)
         #expect(tls.hosts[1].policy.clientAuth == tls.policy.clientAuth)
     }

@@ -1,6 +1,7 @@
 """TLS with clients and with upstreams."""
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -304,6 +305,91 @@ def test_variables_tell_of_the_connection(gateway, upstream):
         version, cipher, name, *subject, fingerprint, scheme = seen(client)["x-tls"].split(" ")
         assert (version, name, scheme) == ("TLSv1.3", "api.example.com", "https") and cipher.startswith("TLS_AES")
         assert " ".join(subject) == "CN=A client,O=Martlet tests" and re.fullmatch("[0-9a-f]{64}", fingerprint)
+
+
+def der(name: str) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(open(pem(name)).read().partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n")
+
+
+def byte_sequence(content: bytes) -> str:
+    """As a structured field has it (RFC 8941 section 3.3.5)."""
+    return f":{base64.b64encode(content).decode()}:"
+
+
+SPOOFED = "Client-Cert: :AAAA:\r\nclient-cert: :BBBB:\r\nClient-Cert-Chain: :AAAA:\r\n"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_upstreams_are_told_of_the_clients_certificate(gateway, upstream, version):
+    tls = f"certificates: [{certificate('ecdsa')}], client_auth: {{ ca: {CA}, require: false, forward: certificate }}"
+    running = gateway(secure(tls, upstream(mirror).url))
+    context = client_context("client", minimum_version=version, maximum_version=version)
+    session = None
+    for is_resumed in (False, True):
+        with connect(running.port(), context=context, session=session) as client:
+            for target in ("/one", "/two"):
+                fields = seen(client, target=target, fields=SPOOFED)
+                assert fields["client-cert"] == byte_sequence(der("client")) and "client-cert-chain" not in fields
+            assert client.session_reused == is_resumed
+            session = client.session
+    with connect(running.port()) as client:
+        assert not {"client-cert", "client-cert-chain"} & seen(client, fields=SPOOFED).keys(), "there is none to tell of"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_with_the_chain_sessions_are_not_resumed(gateway, upstream, version):
+    # Of a listener whose other names resume theirs.
+    hosts = f"{{ admin.api.example.com: {{ client_auth: {{ ca: {CA}, forward: chain }} }} }}"
+    running = gateway(secure(f"certificates: [{certificate('ecdsa')}], hosts: {hosts}", upstream(mirror).url))
+    context = client_context("client", minimum_version=version, maximum_version=version)
+    intermediate = ssl.PEM_cert_to_DER_cert("-----BEGIN CERTIFICATE-----" + open(pem("client")).read().split("-----BEGIN CERTIFICATE-----")[2])
+    session = None
+    for _ in range(2):
+        with connect(running.port(), "admin.api.example.com", context, session) as client:
+            fields = seen(client, host="admin.api.example.com", fields=SPOOFED)
+            assert fields["client-cert"] == byte_sequence(der("client"))
+            assert fields["client-cert-chain"] == byte_sequence(intermediate), "without the authority, which is trusted by itself"
+            assert not client.session_reused
+            session = client.session
+
+
+def test_nobody_but_a_trusted_proxy_tells_of_certificates(gateway, upstream):
+    """Whether or not certificates are asked for here (RFC 9440 section 2.4)."""
+    url = upstream(mirror).url
+    tls = f"certificates: [{certificate('ecdsa')}], client_auth: {{ ca: {CA}, require: false }}"
+    for more, is_trusted in (("", False), ("trusted_proxies: [127.0.0.1]\n", True)):
+        running = gateway(f"""
+listeners:
+  plain: {{ bind: "127.0.0.1:0" }}
+  default: {{ bind: "127.0.0.1:0", tls: {{ {tls} }} }}
+  forwarding: {{ bind: "127.0.0.1:0", tls: {{ {tls.replace('false', 'false, forward: certificate')} }} }}
+{more}routes:
+  - {{ path: /*, upstream: "{url}" }}
+""")
+        sent = {"Client-Cert": ":AAAA:", "client-cert-CHAIN": ":BBBB:"}
+        expected = [":AAAA:", ":BBBB:"] if is_trusted else [None, None]
+        plain = requests.get(running.url(listener="plain"), headers=sent, timeout=10).json()
+        assert [plain.get("client-cert"), plain.get("client-cert-chain")] == expected
+        secure_ = requests.get(f"https://127.0.0.1:{running.port()}/", headers=sent, verify=str(CA), cert=(pem("client"), key("client")), timeout=10).json()
+        assert [secure_.get("client-cert"), secure_.get("client-cert-chain")] == expected
+        own = requests.get(
+            f"https://127.0.0.1:{running.port('forwarding')}/", headers=sent, verify=str(CA), cert=(pem("client"), key("client")), timeout=10).json()
+        assert [own.get("client-cert"), own.get("client-cert-chain")] == [byte_sequence(der("client")), None], "the peer's own stands in their place"
+
+
+def test_a_certificate_that_no_field_can_hold_is_refused(gateway, upstream, tmp_path):
+    names = ",".join(f"DNS:{number}.{'a' * 60}.example" for number in range(140))
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=long", "-days", "30",
+         "-addext", f"subjectAltName={names}", "-keyout", tmp_path / "long.key", "-out", tmp_path / "long.pem"], check=True, capture_output=True)
+    tls = f"certificates: [{certificate('ecdsa')}], client_auth: {{ ca: {tmp_path}/long.pem, forward: certificate }}"
+    running = gateway(secure(tls, upstream(mirror).url))
+    context = client_context()
+    context.load_cert_chain(tmp_path / "long.pem", tmp_path / "long.key")
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+        with connect(running.port(), context=context) as client:
+            ask(client)
+    running.wait_log("too long to be forwarded")
 
 
 # Reload

@@ -66,6 +66,9 @@ int ctls_was_resumed(const ctls_stream *stream);
 void ctls_protocol(const ctls_stream *stream, const uint8_t **name, size_t *count);
 // The peer's leaf certificate in DER: its size, and the bytes when they fit into `room`; 0: there is none.
 size_t ctls_peer_certificate(const ctls_stream *stream, uint8_t *to, size_t room);
+// In the same way the certificates behind the leaf that it was verified with, from 0, without the authority that is trusted by
+// itself; 0: that was the last one, or the session was resumed, which knows no chain.
+size_t ctls_peer_signer(const ctls_stream *stream, size_t index, uint8_t *to, size_t room);
 // Its subject as RFC 4514 writes it, as many bytes as there is room for; the whole length, 0 without one.
 size_t ctls_peer_subject(const ctls_stream *stream, uint8_t *to, size_t room);
 

@@ -51,10 +51,16 @@ package struct ClientAuth: Sendable, Equatable {
     package var authorities: CertificateAuthorities
     /// Whether a client without a certificate is refused.
     package var isRequired: Bool
+    /// What upstreams are told of it.
+    package var forward: TLSServerContext.ForwardedCertificate
 
-    package init(authorities: CertificateAuthorities, isRequired: Bool = true) {
+    package init(
+        authorities: CertificateAuthorities, isRequired: Bool = true,
+        forward: TLSServerContext.ForwardedCertificate = .off
+    ) {
         self.authorities = authorities
         self.isRequired = isRequired
+        self.forward = forward
     }
 }
 

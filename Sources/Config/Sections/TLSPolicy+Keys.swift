@@ -71,6 +71,7 @@ struct TLSHostDraft: ConfigSection {
 struct ClientAuthDraft: ConfigSection {
     var ca: FileContent?
     var require = true
+    var forward = TLSServerContext.ForwardedCertificate.off
     private(set) var choice: ClientAuthChoice?
 
     static let title = "client auth"
@@ -82,11 +83,15 @@ struct ClientAuthDraft: ConfigSection {
         ConfigKey(
             "require", \.require, .boolean, default: true,
             "Whether a client without a certificate is refused; a bad one is refused in any case."),
+        ConfigKey(
+            "forward", \.forward, .word, default: .off,
+            "What upstreams get of the client's certificate (RFC 9440): `certificate` is the field `Client-Cert`, `chain` also "
+                + "`Client-Cert-Chain` with those that it was verified with; then sessions are not resumed."),
     ]
 
     mutating func check(_ reading: SectionReading, _ decoder: ConfigDecoder) {
         guard let ca, let authorities = decoder.authorities(ca) else { return }
-        choice = .asked(ClientAuth(authorities: authorities, isRequired: require))
+        choice = .asked(ClientAuth(authorities: authorities, isRequired: require, forward: forward))
     }
 }
 

@@ -46,7 +46,7 @@ enum DemoWebSocket {
         let digest = SHA1.digest(Array((key + guid).utf8).span)
         var bytes: [UInt8] = []
         for index in 0..<20 { bytes.append(digest[index]) }
-        return Base64.encode(bytes)
+        return String(decoding: Base64.encode(bytes.span), as: UTF8.self)
     }
 
     /// nil when the peer is gone without a close frame.

@@ -11,15 +11,18 @@ package final class SecureConnection: Sendable {
     let clientSubject: [UInt8]
     /// SHA-256 of the client's certificate, lower-case hexadecimal; empty without one.
     let clientFingerprint: [UInt8]
+    /// Whole field lines that tell upstreams of the client's certificate; empty: nothing is told.
+    package let certificateLines: [UInt8]
 
     package init(
         version: String, cipher: String, serverName: [UInt8] = [], clientSubject: [UInt8] = [],
-        clientFingerprint: [UInt8] = []
+        clientFingerprint: [UInt8] = [], certificateLines: [UInt8] = []
     ) {
         self.version = Array(version.utf8)
         self.cipher = Array(cipher.utf8)
         self.serverName = serverName
         self.clientSubject = clientSubject
         self.clientFingerprint = clientFingerprint
+        self.certificateLines = certificateLines
     }
 }

@@ -9,7 +9,7 @@ package struct ConnectionRefusal: Sendable {
         /// Not connections: times that accepting stopped because descriptors or memory of the kernel had run out.
         case outOfDescriptors
         /// TLS.
-        case failedHandshake, slowHandshake, abandonedHandshake
+        case failedHandshake, slowHandshake, abandonedHandshake, longCertificate
     }
 
     package let reason: Reason
@@ -33,6 +33,7 @@ extension ConnectionRefusal: CustomStringConvertible {
             case .outOfDescriptors: "no descriptors or memory left"
             case .failedHandshake: "the TLS handshake failed"
             case .slowHandshake: "the TLS handshake did not end in time"
+            case .longCertificate: "the client's certificate is too long to be forwarded"
             case .abandonedHandshake: "gone in the middle of the TLS handshake"
             }
         if reason == .outOfDescriptors { return "stopped accepting for a moment, times: \(count): \(cause)" }

@@ -4,7 +4,8 @@ import HTTP1
 import Middleware
 import Net
 
-/// The fields that say whose request this is and which way it came: X-Forwarded-*, X-Real-IP, Forwarded, Via, X-Request-Id.
+/// The fields that say whose request this is and which way it came: X-Forwarded-*, X-Real-IP, Forwarded, Via, X-Request-Id,
+/// Client-Cert.
 ///
 /// From a peer that is not trusted all of them are removed, in every spelling that the parser recognises, and set anew. A
 /// trusted peer's are kept and continued.
@@ -37,7 +38,7 @@ struct ForwardingWriter {
         for index in 0..<request.head.fields.count {
             switch request.head.fields[index].known {
             case .forwarded, .xForwardedPrefix, .xForwardedOther, .xClientIP, .trueClientIP, .cfConnectingIP,
-                .xOriginalURL, .xRewriteURL, .xOriginalMethod, .xEnvoy:
+                .xOriginalURL, .xRewriteURL, .xOriginalMethod, .xEnvoy, .clientCert, .clientCertChain:
                 if !isTrusted { request.head.fields[index].isRemoved = true }
             case .proxy, .xRequestID:
                 // `Proxy` becomes HTTP_PROXY in CGI services; the id is written anew in any case.

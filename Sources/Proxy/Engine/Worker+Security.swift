@@ -31,23 +31,31 @@ extension Worker where Driver: ~Copyable {
         guard case .handshake = downstreams[key].phase, let facts = driver.security(downstreams[key].socket) else {
             return
         }
+        let lines = ClientCertificateLines.make(facts)
+        guard lines.count <= ClientCertificateLines.limit else {
+            counters.failedHandshakes &+= 1
+            refusals.note(.longCertificate, downstreams[key].listener, downstreams[key].client)
+            closeDownstream(key)
+            return
+        }
         counters.handshakes &+= 1
         if facts.wasResumed { counters.resumedHandshakes &+= 1 }
         downstreams[key].isSecure = true
-        downstreams[key].secure = Self.describe(facts)
+        downstreams[key].secure = Self.describe(facts, lines)
         downstreams[key].policyNumber = facts.context?.policyNumber ?? 0
         downstreams[key].phase = .waiting
         setDownstreamTimer(key, after: downstreams[key].listener.firstByteTimeout)
     }
 
-    private static func describe(_ facts: SecurityFacts) -> SecureConnection {
+    private static func describe(_ facts: SecurityFacts, _ certificateLines: [UInt8]) -> SecureConnection {
         var fingerprint: [UInt8] = []
         if !facts.peerCertificate.isEmpty {
             fingerprint = Hexadecimal.encode(SHA256.digest(facts.peerCertificate.span).span)
         }
         return SecureConnection(
             version: facts.version == 0x0304 ? "TLSv1.3" : "TLSv1.2", cipher: facts.cipher,
-            serverName: facts.serverName, clientSubject: facts.peerSubject, clientFingerprint: fingerprint)
+            serverName: facts.serverName, clientSubject: facts.peerSubject, clientFingerprint: fingerprint,
+            certificateLines: certificateLines)
     }
 
     /// A client that broke the handshake off, or with which there is none. It was told in an alert.
@@ -78,6 +86,9 @@ extension Worker where Driver: ~Copyable {
     @inline(never)
     mutating func isDirected(_ key: SlabKey) -> Bool {
         request.secure = downstreams[key].secure
+        if let lines = request.secure?.certificateLines, !lines.isEmpty {
+            ClientCertificateLines.put(lines, in: &request)
+        }
         guard let server = downstreams[key].listener.tls, server.hasPolicies else { return true }
         return server.policyNumber(for: request.host.span) == downstreams[key].policyNumber
     }

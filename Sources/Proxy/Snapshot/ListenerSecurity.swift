@@ -19,6 +19,9 @@ enum ListenerSecurity {
             settings.tickets = config.sessionTickets ? tickets : nil
             if let client = policy.clientAuth {
                 settings.clients = .asked(authorities: client.authorities.pem, isRequired: client.isRequired)
+                settings.forwarded = client.forward
+                // A resumed session knows no chain, and fields must not come and go (RFC 9440 section 3.2).
+                if client.forward == .chain { settings.tickets = nil }
             }
             let identities = context.certificates.map { index in
                 let certificate = config.certificates[index]

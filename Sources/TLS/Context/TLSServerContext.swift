@@ -10,6 +10,13 @@ package final class TLSServerContext: Sendable {
         case asked(authorities: [UInt8], isRequired: Bool)
     }
 
+    /// What others are told of a client's certificate (RFC 9440).
+    package enum ForwardedCertificate: String, Sendable, CaseIterable {
+        case off, certificate
+        /// The certificates too that it was verified with.
+        case chain
+    }
+
     /// A certificate chain (leaf first) with its key, in PEM, and an OCSP response in DER to be stapled.
     package struct Identity: Sendable {
         package var chain: [UInt8]
@@ -30,6 +37,8 @@ package final class TLSServerContext: Sendable {
         /// 32 bytes: a session is resumed only under the same.
         package var policy: [UInt8]
         package var policyNumber = 0
+        /// Whether the caller tells others of clients' certificates.
+        package var forwarded = ForwardedCertificate.off
         /// Nil: sessions are not resumed.
         package var tickets: TLSTicketKeys?
 
@@ -40,11 +49,13 @@ package final class TLSServerContext: Sendable {
     nonisolated(unsafe) let context: OpaquePointer
     /// Number of the policy, the caller's: hosts of one number may be asked for on one connection (RFC 9110 section 7.4).
     package let policyNumber: Int
+    package let forwarded: ForwardedCertificate
 
     /// - Parameter identities: at most one for each kind of key; the client's offer decides among them.
     package init(_ settings: Settings, identities: [Identity]) throws(TLSFailure) {
         precondition(settings.policy.count == 32)
         policyNumber = settings.policyNumber
+        forwarded = settings.forwarded
         let protocols = TLSApplicationProtocol.wire(settings.protocols)
         var authorities: [UInt8] = []
         var client = CTLS_CLIENT_NOT_ASKED

@@ -229,6 +229,22 @@ package struct TLSStream: ~Copyable {
         }
     }
 
+    /// The certificates in DER that the peer's was verified with, each behind the one that it signed, without the authority that is
+    /// trusted by itself. Empty when the session was resumed: it knows no chain.
+    package var peerSigners: [[UInt8]] {
+        var signers: [[UInt8]] = []
+        while true {
+            let count = unsafe ctls_peer_signer(stream, signers.count, nil, 0)
+            guard count > 0 else { return signers }
+            signers.append(
+                unsafe [UInt8](unsafeUninitializedCapacity: count) { bytes, initialised in
+                    // SAFETY: the library writes `count` bytes, which it said before, into as much room.
+                    initialised =
+                        unsafe ctls_peer_signer(stream, signers.count, bytes.baseAddress, count) == count ? count : 0
+                })
+        }
+    }
+
     /// Its subject as RFC 4514 writes it; empty: it showed none.
     package var peerSubject: [UInt8] {
         let count = unsafe ctls_peer_subject(stream, nil, 0)
