@@ -326,6 +326,17 @@ int cl_path_kind(const char *path, uint64_t *device, uint64_t *inode) {
     return S_ISSOCK(status.st_mode) ? 1 : 2;
 }
 
+int cl_file_identity(const char *path, uint64_t identity[5]) {
+    struct stat status;
+    if (stat(path, &status) < 0) return -errno;
+    identity[0] = status.st_dev;
+    identity[1] = status.st_ino;
+    identity[2] = (uint64_t)status.st_size;
+    identity[3] = (uint64_t)status.st_mtim.tv_sec * 1000000000 + (uint64_t)status.st_mtim.tv_nsec;
+    identity[4] = (uint64_t)status.st_ctim.tv_sec * 1000000000 + (uint64_t)status.st_ctim.tv_nsec;
+    return 0;
+}
+
 int cl_mode(const char *path) {
     struct stat status;
     if (lstat(path, &status) < 0) return -errno;

@@ -37,7 +37,8 @@ package enum ConfigLoader {
         let hasErrors = problems.contains { $0.severity == .error }
         return ConfigResult(
             config: hasErrors ? nil : config, sound: assembly.sound, problems: problems, record: inputs.record,
-            files: inputs.order)
+            files: inputs.order,
+            certificateFiles: inputs.record.files.filter { inputs.certificateFiles.contains($0.key) })
     }
 
     /// The configuration that an earlier load took, from its record alone.
@@ -47,6 +48,20 @@ package enum ConfigLoader {
         load(
             path: record.path, environment: record.environment, credentialsDirectory: record.credentialsDirectory,
             files: record.source, customKinds: customKinds, now: now)
+    }
+
+    /// The same with the present content of some files.
+    package static func load(
+        record: ConfigRecord, rereading paths: Set<String>, from disk: ConfigFiles = .disk,
+        customKinds: [CustomKind] = [], now: Int64? = nil
+    ) -> ConfigResult {
+        let source = record.source
+        let files = ConfigFiles(
+            read: { path, limit in paths.contains(path) ? disk.read(path, limit) : source.read(path, limit) },
+            list: source.list)
+        return load(
+            path: record.path, environment: record.environment, credentialsDirectory: record.credentialsDirectory,
+            files: files, customKinds: customKinds, now: now)
     }
 
     /// A configuration in memory.

@@ -12,6 +12,8 @@ package struct ConfigResult: Sendable {
     package var record: ConfigRecord
     /// Configuration files in the order in which they were read.
     package var files: [String]
+    /// What was read of certificates, keys and OCSP responses, by path. Holds secrets.
+    package var certificateFiles: [String: [UInt8]]
 
     package var hasErrors: Bool { problems.contains { $0.severity == .error } }
 

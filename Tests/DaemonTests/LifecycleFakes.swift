@@ -157,6 +157,8 @@ final class FakeLoader: ConfigurationLoading {
         Self.outcome(String(decoding: snapshot.record, as: UTF8.self))
     }
 
+    func load(_ snapshot: ConfigSnapshot, rereading paths: Set<String>) -> LoadOutcome { load(snapshot) }
+
     static func outcome(_ text: String) -> LoadOutcome {
         if text == "bad" {
             return .rejected(

@@ -77,6 +77,8 @@ int cl_set_nonblocking(int fd, int on);
 
 // Kind of a path itself (links are not followed): 0 nothing, 1 socket, 2 anything else; and its identity.
 int cl_path_kind(const char *path, uint64_t *device, uint64_t *inode);
+// What a path leads to, links followed: device, inode, size, and the times of its content and its state in nanoseconds.
+int cl_file_identity(const char *path, uint64_t identity[5]);
 // Permission bits of a path; links are not followed.
 int cl_mode(const char *path);
 int cl_rename(const char *from, const char *to);

@@ -24,6 +24,8 @@ package struct GatewayConfig: Sendable, Equatable {
     package var upgradeDrainTimeout: Duration = .seconds(12 * 3600)
     /// After this time without a turn a worker hangs; nil: nobody looks.
     package var hangTimeout: Duration? = .seconds(5)
+    /// How often files with certificates are looked at; nil: never.
+    package var watchCertificates: Duration? = .seconds(5)
     package var limits = GatewayLimits()
     package var log = LogConfig()
     package var accessLog: AccessLogConfig? = AccessLogConfig()

@@ -10,6 +10,8 @@ final class ConfigInputs {
     private(set) var record: ConfigRecord
     /// Configuration files in the order in which they were read.
     private(set) var order: [String] = []
+    /// Files with certificates, keys and OCSP responses that were read.
+    private(set) var certificateFiles: Set<String> = []
 
     /// Bytes of a configuration file.
     static let fileMax = YAMLLimits().bytes
@@ -50,7 +52,11 @@ final class ConfigInputs {
 
     func secret(_ path: String) -> Result<[UInt8], DiskFile.Failure> { read(path, limit: Self.secretMax) }
 
-    func certificate(_ path: String) -> Result<[UInt8], DiskFile.Failure> { read(path, limit: Self.certificateMax) }
+    func certificate(_ path: String) -> Result<[UInt8], DiskFile.Failure> {
+        let result = read(path, limit: Self.certificateMax)
+        if case .success = result { certificateFiles.insert(path) }
+        return result
+    }
 
     /// Where a credential of this name lies; nil without a credentials directory.
     func credentialPath(_ name: String) -> String? { credentialsDirectory.map { "\($0)/\(name)" } }

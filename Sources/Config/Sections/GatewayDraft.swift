@@ -38,6 +38,11 @@ struct GatewayDraft: ConfigSection {
             default: .seconds(5),
             "A gateway process whose worker does not turn for so long is ended and started anew; `off` leaves it."),
         ConfigKey(
+            "watch_certificates", \.config.watchCertificates,
+            .word("off", or: .duration((.milliseconds(100))...(.seconds(86_400)))), default: .seconds(5),
+            "How often files with certificates, keys and OCSP responses are looked at: what changed is in force without a "
+                + "reload; `off` waits for one."),
+        ConfigKey(
             "limits", \.config.limits, .section, default: .init(), "What all listeners and workers may use together."),
         ConfigKey("log", \.config.log, .section, default: .init(), "The gateway's own messages."),
         ConfigKey(

@@ -3,6 +3,7 @@ import Linux
 package import Middleware
 import Proxy
 import Routing
+import Synchronization
 
 /// Loads configurations from files, and again from what the first load had recorded.
 package struct ConfigurationLoader: ConfigurationLoading {
@@ -16,25 +17,35 @@ package struct ConfigurationLoader: ConfigurationLoading {
     }
 
     package func load(path: String) -> LoadOutcome {
-        outcome(of: inspect(path: path))
+        let notes = FileNotes()
+        let outcome = outcome(of: inspect(path: path, files: notes.files))
+        guard case .loaded(var loaded) = outcome else { return outcome }
+        loaded.identities = notes.identities
+        return .loaded(loaded)
     }
 
-    package func load(_ snapshot: ConfigSnapshot) -> LoadOutcome {
+    package func load(_ snapshot: ConfigSnapshot) -> LoadOutcome { load(snapshot, rereading: []) }
+
+    package func load(_ snapshot: ConfigSnapshot, rereading paths: Set<String>) -> LoadOutcome {
         guard let record = ConfigRecord(decoding: snapshot.record) else {
             let text = "the stored configuration cannot be read"
             return .rejected(RejectedConfiguration(errors: [text], report: text + "\n", summary: text))
         }
         return outcome(
-            of: checked(ConfigLoader.load(record: record, customKinds: customKinds, now: Clock.wall.seconds)))
+            of: checked(
+                ConfigLoader.load(
+                    record: record, rereading: paths, customKinds: customKinds, now: Clock.wall.seconds)))
     }
 
     /// Everything that can be said of a file, valid or not.
-    package func inspect(path: String) -> ConfigResult {
+    package func inspect(path: String) -> ConfigResult { inspect(path: path, files: .disk) }
+
+    private func inspect(path: String, files: ConfigFiles) -> ConfigResult {
         checked(
             ConfigLoader.load(
                 path: path, environment: Process.environment,
-                credentialsDirectory: Process.environment("CREDENTIALS_DIRECTORY"), customKinds: customKinds,
-                now: Clock.wall.seconds))
+                credentialsDirectory: Process.environment("CREDENTIALS_DIRECTORY"), files: files,
+                customKinds: customKinds, now: Clock.wall.seconds))
     }
 
     /// The same for a text that stands in no file.
@@ -64,6 +75,25 @@ package struct ConfigurationLoader: ConfigurationLoading {
         }
         let warnings = result.problems.map(\.line)
         let snapshot = ConfigSnapshot(record: result.record.encoded())
-        return .loaded(LoadedConfiguration(config: config, warnings: warnings, snapshot: snapshot))
+        return .loaded(
+            LoadedConfiguration(
+                config: config, warnings: warnings, snapshot: snapshot, certificateFiles: result.certificateFiles))
+    }
+}
+
+/// The disk, with a note of what each file was before it was read: a change during the reading shows later.
+private final class FileNotes: Sendable {
+    private let noted = Mutex<[String: FileIdentity]>([:])
+
+    var identities: [String: FileIdentity] { noted.withLock { $0 } }
+
+    var files: ConfigFiles {
+        let disk = ConfigFiles.disk
+        return ConfigFiles(
+            read: { path, limit in
+                self.noted.withLock { $0[path] = FileIdentity(path) }
+                return disk.read(path, limit)
+            },
+            list: disk.list)
     }
 }

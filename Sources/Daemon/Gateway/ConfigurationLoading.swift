@@ -1,4 +1,5 @@
 package import Config
+package import Linux
 
 /// What came of reading a configuration.
 package enum LoadOutcome: Sendable {
@@ -22,6 +23,10 @@ package struct LoadedConfiguration: Sendable {
     package var warnings: [String]
     /// All that was read, so that the same configuration can be had again without the files: for the snapshot.
     package var snapshot: ConfigSnapshot
+    /// Files with certificates, keys and OCSP responses, and what was read of them. Holds secrets.
+    package var certificateFiles: [String: [UInt8]] = [:]
+    /// Of files before they were read; empty when they came from a snapshot.
+    package var identities: [String: FileIdentity] = [:]
 }
 
 /// Where configurations come from.
@@ -30,4 +35,6 @@ package protocol ConfigurationLoading: Sendable {
     func load(path: String) -> LoadOutcome
     /// The configuration that `snapshot` was taken of.
     func load(_ snapshot: ConfigSnapshot) -> LoadOutcome
+    /// The same, but for the present content of these files.
+    func load(_ snapshot: ConfigSnapshot, rereading paths: Set<String>) -> LoadOutcome
 }

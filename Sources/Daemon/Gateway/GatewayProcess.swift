@@ -29,17 +29,21 @@ struct GatewayProcess<
 
     private let engine: Engine
     private var binder: Binder
-    private let loader: any ConfigurationLoading
+    let loader: any ConfigurationLoading
     private var source: Source
     /// nil: there is no file to read again.
     private let configPath: String?
-    private let log: Logger
+    let log: Logger
     private var phase = Phase.serving
     private var listeners = ListenerSet()
     private var config = GatewayConfig()
     /// As the engine was started with.
     private var workers = GatewayConfig.WorkerCount.auto
-    private var snapshot = ConfigSnapshot(record: [])
+    private(set) var snapshot = ConfigSnapshot(record: [])
+    /// Of the configuration in force, in a line each.
+    private(set) var warnings: [String] = []
+    private(set) var certificateFiles: [String: [UInt8]] = [:]
+    private var watch = CertificateWatch()
     private let logs: any GatewayLogs
     /// How the gateway process before this one ended; nil: there was none.
     private let predecessor: String?
@@ -93,6 +97,7 @@ struct GatewayProcess<
         }
         workers = loaded.config.workers
         adopt(loaded, generation: max(generation, 1))
+        watchCertificates(loaded)
         for listener in listeners.bound { log.info("\(Self.announcement(of: listener, in: config))") }
         binder.ready()
         Process.forgetCode()
@@ -100,8 +105,16 @@ struct GatewayProcess<
         return nil
     }
 
+    private mutating func watchCertificates(_ loaded: LoadedConfiguration) {
+        watch.begin(
+            loaded.certificateFiles.keys, known: loaded.identities, interval: config.watchCertificates?.nanoseconds,
+            now: source.now)
+    }
+
     private mutating func adopt(_ loaded: LoadedConfiguration, generation: UInt64) {
         config = loaded.config
+        warnings = loaded.warnings
+        certificateFiles = loaded.certificateFiles
         snapshot = loaded.snapshot
         snapshot.generation = generation
         binder.published(snapshot, listeners.specs, settings: SupervisorSettings(config))
@@ -118,15 +131,23 @@ struct GatewayProcess<
             log.error("the supervisor is gone: stopping at once")
             stopNow(code: ExitStatus.failure)
         }
+        if case .serving = phase, watch.look(now: source.now) { takeCertificates() }
         advance()
     }
 
     private func timeout() -> Int32? {
         switch phase {
-        case .serving, .ended: nil
-        case .draining: drainPoll
-        case .delaying(let until), .closing(let until): Int32(clamping: max(0, until.since(source.now)) / 1_000_000 + 1)
+        case .serving:
+            guard let next = watch.next else { return nil }
+            return milliseconds(until: next)
+        case .ended: return nil
+        case .draining: return drainPoll
+        case .delaying(let until), .closing(let until): return milliseconds(until: until)
         }
+    }
+
+    private func milliseconds(until: Instant) -> Int32 {
+        Int32(clamping: max(0, until.since(source.now)) / 1_000_000 + 1)
     }
 
     private mutating func serve(_ demands: Demands) {
@@ -163,27 +184,31 @@ struct GatewayProcess<
         }
         for warning in loaded.warnings { log.warning("\(warning)") }
         do {
-            try logs.prepare(loaded.config)
-            let next = try listeners.next(for: loaded.config, binder: &binder)
-            do {
-                try engine.publish(loaded.config, listeners: next.bound)
-            } catch {
-                listeners.discard(next, binder: &binder)
-                throw error
-            }
-            announce(next, of: loaded.config)
-            listeners = next
+            try publish(loaded)
         } catch {
             log.error("reload failed, nothing changed: \(error)")
             return
         }
-        if loaded.config.workers != workers {
-            log.warning("the number of workers changes only with a restart")
-        }
-        logs.apply(loaded.config)
-        adopt(loaded, generation: snapshot.generation &+ 1)
+        if config.workers != workers { log.warning("the number of workers changes only with a restart") }
+        watchCertificates(loaded)
         let milliseconds = source.now.since(began) / 1_000_000
         log.info("reloaded generation=\(snapshot.generation) routes=\(config.routes.count) ms=\(milliseconds)")
+    }
+
+    /// Puts a configuration in force, or changes nothing.
+    mutating func publish(_ loaded: LoadedConfiguration) throws {
+        try logs.prepare(loaded.config)
+        let next = try listeners.next(for: loaded.config, binder: &binder)
+        do {
+            try engine.publish(loaded.config, listeners: next.bound)
+        } catch {
+            listeners.discard(next, binder: &binder)
+            throw error
+        }
+        announce(next, of: loaded.config)
+        listeners = next
+        logs.apply(loaded.config)
+        adopt(loaded, generation: snapshot.generation &+ 1)
     }
 
     private static func announcement(of listener: BoundListener, in config: GatewayConfig) -> String {

@@ -1,0 +1,157 @@
+"""Certificates on the disk: what changes there while the gateway serves."""
+
+import json
+import os
+import shutil
+import ssl
+import time
+
+import pytest
+import requests
+
+from support.gateway import eventually
+from support.tls import CA, TLSUpstream, ask, client_context, connect, key, pem
+
+
+def mirror(connection):
+    while request := connection.read_request():
+        connection.answer(json.dumps(dict(request.fields)))
+
+
+def der(name: str) -> bytes:
+    end = "-----END CERTIFICATE-----\n"
+    return ssl.PEM_cert_to_DER_cert(open(pem(name)).read().partition(end)[0] + end)
+
+
+def shown(port: int) -> bytes:
+    """The certificate that a client gets, over a connection that works."""
+    with connect(port, None, client_context(verify=False)) as client:
+        assert ask(client)[0] == 200
+        return client.getpeercert(binary_form=True)
+
+
+def put(name: str, folder) -> None:
+    """The pair as `own.pem` and `own.key`, each in one step."""
+    for source, target in ((pem(name), "own.pem"), (key(name), "own.key")):
+        shutil.copy(source, folder / "fresh")
+        os.rename(folder / "fresh", folder / target)
+
+
+def config(folder, url: str, more: str = "watch_certificates: 100ms") -> str:
+    return f"""
+listeners:
+  default: {{ bind: "127.0.0.1:0", tls: {{ certificates: {{ cert: {folder}/own.pem, key: {folder}/own.key }} }} }}
+routes:
+  - {{ path: /*, upstream: "{url}" }}
+{more}
+"""
+
+
+def test_a_renewed_certificate_is_taken_without_a_reload(gateway, upstream, tmp_path):
+    """Each file replaced in one step, as ACME clients do."""
+    put("ecdsa", tmp_path)
+    running = gateway(config(tmp_path, upstream(mirror).url))
+    with connect(running.port()) as before:
+        assert ask(before)[0] == 200
+        put("rsa", tmp_path)
+        eventually(lambda: shown(running.port()) == der("rsa"), 10, "the new certificate")
+        assert ask(before)[0] == 200, "a connection that stands is not touched"
+    running.wait_log(r"certificates changed: \S*own\.key, \S*own\.pem generation=2")
+    assert "warn" not in running.log()
+
+
+def test_a_renewed_certificate_outlives_the_gateway_process(gateway, upstream, tmp_path):
+    put("ecdsa", tmp_path)
+    running = gateway(config(tmp_path, upstream(mirror).url))
+    put("rsa", tmp_path)
+    running.wait_log("certificates changed: ")
+    for file in ("own.pem", "own.key"):
+        (tmp_path / file).unlink()
+    running.crash_expected = True
+    old = running.gateway_pid()
+    os.kill(old, 9)
+    eventually(lambda: running.gateway_pid() != old, 10, "a new gateway process")
+    assert shown(running.port()) == der("rsa")
+
+
+def test_a_link_that_is_switched_over_is_followed(gateway, upstream, tmp_path):
+    """As Kubernetes does with secrets: files are links through `..data`, which is renamed from folder to folder."""
+    for number, name in enumerate(("ecdsa", "rsa")):
+        (tmp_path / f"..{number}").mkdir()
+        put(name, tmp_path / f"..{number}")
+    (tmp_path / "..data").symlink_to("..0")
+    for file in ("own.pem", "own.key"):
+        (tmp_path / file).symlink_to(f"..data/{file}")
+    running = gateway(config(tmp_path, upstream(mirror).url))
+    assert shown(running.port()) == der("ecdsa")
+    (tmp_path / "..data_tmp").symlink_to("..1")
+    os.rename(tmp_path / "..data_tmp", tmp_path / "..data")
+    eventually(lambda: shown(running.port()) == der("rsa"), 10, "the new certificate")
+
+
+def test_half_a_pair_is_reported_once_and_heals_with_the_other_half(gateway, upstream, tmp_path):
+    put("ecdsa", tmp_path)
+    running = gateway(config(tmp_path, upstream(mirror).url))
+    shutil.copy(pem("rsa"), tmp_path / "own.pem")
+    running.wait_log(r"warn.*certificates changed, the ones before stay: .*own\.key.*does not belong")
+    # Several looks more.
+    for _ in range(5):
+        assert shown(running.port()) == der("ecdsa")
+        time.sleep(0.1)
+    assert running.log().count("the ones before stay") == 1
+    shutil.copy(key("rsa"), tmp_path / "own.key")
+    eventually(lambda: shown(running.port()) == der("rsa"), 10, "the new certificate")
+
+
+@pytest.mark.parametrize("file", ["own.pem", "own.key"])
+def test_a_file_that_is_broken_or_gone_changes_nothing(gateway, upstream, tmp_path, file):
+    put("ecdsa", tmp_path)
+    running = gateway(config(tmp_path, upstream(mirror).url))
+    (tmp_path / file).write_text("-----BEGIN CERTIFICATE-----\nAAAA\n")
+    running.wait_log(rf"warn.*certificates changed, the ones before stay: .*{file}")
+    (tmp_path / file).unlink()
+    running.wait_log(rf"warn.*certificates changed, the ones before stay: .*{file}.*no such file")
+    assert shown(running.port()) == der("ecdsa")
+    put("rsa", tmp_path)
+    eventually(lambda: shown(running.port()) == der("rsa"), 10, "the new certificate")
+
+
+def test_only_certificates_are_taken_and_the_rest_waits_for_a_reload(gateway, upstream, tmp_path):
+    put("ecdsa", tmp_path)
+    running = gateway(config(tmp_path, upstream(mirror).url))
+    running.write(running.config_path.read_text().replace("upstream:", "nonsense:"))
+    put("rsa", tmp_path)
+    eventually(lambda: shown(running.port()) == der("rsa"), 10, "the new certificate")
+    # Touched and rewritten, they are what they were.
+    size = len(running.log())
+    for file in ("own.pem", "own.key"):
+        (tmp_path / file).write_bytes((tmp_path / file).read_bytes())
+    put("rsa", tmp_path)
+    time.sleep(0.5)
+    assert running.log()[size:] == ""
+
+
+def test_switched_off_nobody_looks(gateway, upstream, tmp_path):
+    put("ecdsa", tmp_path)
+    running = gateway(config(tmp_path, upstream(mirror).url, "watch_certificates: off"))
+    put("rsa", tmp_path)
+    time.sleep(0.5)
+    assert shown(running.port()) == der("ecdsa")
+    assert running.reload() and shown(running.port()) == der("rsa")
+
+
+def test_authorities_of_upstreams_are_looked_at_too(gateway, tmp_path):
+    shutil.copy(pem("ed25519"), tmp_path / "ca.pem")
+    with_tls = TLSUpstream(mirror)
+    try:
+        running = gateway(f"""
+listen: 127.0.0.1:0
+upstreams: {{ service: {{ endpoints: ["{with_tls.url}"], tls: {{ ca: {tmp_path}/ca.pem }} }} }}
+routes: [{{ path: /*, upstream: service }}]
+watch_certificates: 100ms
+""")
+        assert requests.get(running.url(), timeout=10).json()["code"] == "certificate_invalid"
+        shutil.copy(CA, tmp_path / "ca.pem")
+        eventually(lambda: requests.get(running.url(), timeout=10).status_code == 200, 10, "the new authority")
+    finally:
+        with_tls.close()
