@@ -155,7 +155,10 @@ static int on_protocols(
 static int on_ticket(SSL *stream, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seals) {
     const server_part *part = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(stream), server_index);
     if (part == NULL || part->tickets == NULL) return seals ? -1 : 0;
-    return ctls_tickets_prepare(part->tickets, name, iv, cipher, mac, seals);
+    int result = ctls_tickets_prepare(part->tickets, name, iv, cipher, mac, seals);
+    // In TLS 1.3 clients use a ticket once (RFC 8446 appendix C.4): without a new one, their next connection would shake hands in
+    // full. The library asks for it by itself only where it has the keys.
+    return result == 1 && !seals && SSL_version(stream) == TLS1_3_VERSION ? 2 : result;
 }
 
 static int on_status(SSL *stream, void *unused) {

@@ -208,6 +208,18 @@ def test_sessions_are_resumed_also_after_a_reload(running, version):
         assert ask(client)[0] == 200 and client.session_reused
 
 
+def test_a_resumed_session_brings_a_new_ticket(running):
+    context = client_context(minimum_version=ssl.TLSVersion.TLSv1_3)
+    with connect(running.port(), context=context) as client:
+        ask(client)
+        session = client.session
+    for _ in range(3):
+        with connect(running.port(), context=context, session=session) as client:
+            ask(client)
+            assert client.session_reused and client.session != session
+            session = client.session
+
+
 def test_tickets_can_be_turned_off(gateway, upstream):
     running = gateway(secure(f"certificates: [{certificate('ecdsa')}], session_tickets: false", upstream(mirror).url))
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):

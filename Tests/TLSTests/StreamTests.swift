@@ -238,6 +238,22 @@ struct ResumptionTests {
             })
     }
 
+    @Test("a client that comes back over TLS 1.3 gets what it can come back with again")
+    func comesBackAgain() throws {
+        let keys = try #require(TLSTicketKeys())
+        let server = TLSServer(standard: try StreamFixture.context(["ecdsa"]) { $0.tickets = keys })
+        let context = try StreamFixture.client { $0.maxVersion = .tls13 }
+        var first = try StreamPair(server, context)
+        var given: TLSSession? = try session(&first)
+        for _ in 0..<3 {
+            var pair = try StreamPair(server, context, resuming: given)
+            given = try session(&pair)
+            let wasResumed = pair.server.wasResumed
+            #expect(wasResumed)
+        }
+        #expect(given != nil)
+    }
+
     @Test("keys change when their time is over")
     func rotation() throws {
         let keys = try #require(TLSTicketKeys())
