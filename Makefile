@@ -18,7 +18,7 @@ help:
 	@echo "make build        the release binary: $(MARTLET)"
 	@echo "make test         Swift tests and end-to-end tests; the last line counts both"
 	@echo "make faults       the end-to-end tests that take long or need namespaces (as root, about 3 minutes)"
-	@echo "make bench        CPU per request against nginx and HAProxy (ROUNDS=$(ROUNDS), about 10 minutes)"
+	@echo "make bench        CPU per request against nginx and HAProxy (ROUNDS=$(ROUNDS), about 25 minutes)"
 	@echo "make bench-quick  instructions and allocations per request only"
 	@echo "make conformance  the table of raw cases against Martlet, nginx and HAProxy, side by side in docs/security.md"
 	@echo "make floods       floods beside a well-behaved client; the table goes to docs/security.md (3 minutes)"

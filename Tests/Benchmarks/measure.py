@@ -53,14 +53,15 @@ class Counters:
 def compile_programs(output: str) -> None:
     """Compiles what is newer than its result."""
     os.makedirs(output, exist_ok=True)
-    for name in ("upstream", "relay", "load"):
+    for name in ("upstream", "upstream-grpc", "relay", "load"):
         compile_one(f"{name}.c", os.path.join(output, name), [])
+    compile_one("load-tls.c", os.path.join(output, "load-tls"), [], ["-lssl", "-lcrypto"])
     compile_one("allocations.c", os.path.join(output, "allocations.so"), ["-shared", "-fPIC"])
 
 
-def compile_one(source: str, result: str, flags: list[str]) -> None:
+def compile_one(source: str, result: str, flags: list[str], libraries: list[str] | None = None) -> None:
     path = os.path.join(FOLDER, source)
     if os.path.exists(result) and os.path.getmtime(result) > os.path.getmtime(path):
         return
     compiler = "gcc" if subprocess.run(["which", "gcc"], capture_output=True).returncode == 0 else "cc"
-    subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", result, *flags, path], check=True)
+    subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", result, *flags, path, *(libraries or [])], check=True)

@@ -1,5 +1,6 @@
 """Starts and ends the programs of a benchmark run, each pinned to its core."""
 
+import functools
 import hashlib
 import os
 import re
@@ -15,6 +16,10 @@ import measure
 PROXY_CORE = 0
 LOAD_CORE = 1
 API_KEY = "benchmark-key"
+# One suite for everybody, and one ticket for a handshake; HAProxy has no option for the latter and gives two.
+SUITE = "TLS_AES_128_GCM_SHA256"
+# What Martlet's listener with TLS speaks.
+MARTLET_PROTOCOLS = "[http/1.1]"
 
 
 def raise_file_limit() -> int:
@@ -104,7 +109,7 @@ class Program:
         """Until Martlet has said on stderr where it listens."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            found = re.search(r"listening on http://127\.0\.0\.1:(\d+)", self.error_text())
+            found = re.search(r"listening on https?://127\.0\.0\.1:(\d+)", self.error_text())
             if found:
                 self.port = int(found[1])
                 return self
@@ -129,10 +134,27 @@ class Bench:
         self.programs = programs
         self.files = raise_file_limit()
         self.counters = measure.Counters(os.path.join(folder, "upstream.counters"), ("connections", "requests", "messages"))
-        self.upstream = Program("upstream", [os.path.join(programs, "upstream"), self.counters.path], LOAD_CORE, None).read_port()
+        self.upstream = self.start_upstream("upstream", self.counters)
+        self.calls = measure.Counters(os.path.join(folder, "grpc.counters"), ("connections", "requests"))
+        self.grpc = self.start_upstream("upstream-grpc", self.calls)
+
+    def start_upstream(self, name: str, counters: measure.Counters) -> Program:
+        return Program(name, [os.path.join(self.programs, name), counters.path], LOAD_CORE, None).read_port()
 
     def close(self) -> None:
         self.upstream.stop()
+        self.grpc.stop()
+
+    @functools.cached_property
+    def certificate(self) -> tuple[str, str]:
+        """Files of an ECDSA P-256 certificate that signs itself, and of its key; the first has both, as HAProxy wants it."""
+        both, key = os.path.join(self.folder, "certificate.pem"), os.path.join(self.folder, "certificate.key")
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256", "-days", "30",
+                   "-subj", "/CN=bench.test", "-addext", "subjectAltName=DNS:bench.test", "-keyout", key, "-out", both]
+        subprocess.run(command, check=True, capture_output=True)
+        with open(key) as file, open(both, "a") as target:
+            target.write(file.read())
+        return both, key
 
     def sub(self, name: str) -> str:
         path = os.path.join(self.folder, name)
@@ -141,8 +163,13 @@ class Bench:
 
     def martlet_config(self, name: str, template: str = "martlet.yaml", **values: object) -> str:
         key_hash = hashlib.sha256(API_KEY.encode()).hexdigest()
-        given = {"UPSTREAM": self.upstream.port, "ACCESS_LOG": "off", "KEY_HASH": key_hash, **values}
+        given = {"UPSTREAM": self.upstream.port, "ACCESS_LOG": "off", "SECURITY": "", "KEY_HASH": key_hash, **values}
         return fill(template, os.path.join(self.sub(name), "martlet.yaml"), given)
+
+    def martlet_tls_config(self, name: str, template: str = "martlet.yaml", **values: object) -> str:
+        certificate, key = self.certificate
+        security = f"tls: {{ certificates: {{ cert: {certificate}, key: {key} }} }}\n    protocols: {MARTLET_PROTOCOLS}"
+        return self.martlet_config(name, template, SECURITY=security, **values)
 
     def start_martlet(self, name: str, config: str, wrapper: list[str] | None = None, single: bool = False, binary: str | None = None,
                       environment: dict[str, str] | None = None) -> Program:
@@ -150,22 +177,29 @@ class Bench:
         errors = os.path.join(self.sub(name), "martlet.stderr")
         return Program(name, command, PROXY_CORE, None, environment, errors).wait_listening()
 
-    def start_nginx(self, name: str, log: bool = False, wrapper: list[str] | None = None) -> Program:
+    def start_nginx(self, name: str, log: bool = False, wrapper: list[str] | None = None, tls: bool = False) -> Program:
         folder = self.sub(name)
         port = free_port()
         access_log = f"access_log {folder}/access.log json buffer=64k flush=1s;" if log else ""
         config = fill("nginx.conf", os.path.join(folder, "nginx.conf"), {
-            "FILES": self.files, "FOLDER": folder, "UPSTREAM": self.upstream.port, "PORT": port, "ACCESS_LOG": access_log})
+            "FILES": self.files, "FOLDER": folder, "UPSTREAM": self.upstream.port, "GRPC": self.grpc.port, "PORT": port,
+            "ACCESS_LOG": access_log, "SECURITY": "ssl http2" if tls else "", "CERTIFICATE": self.nginx_tls() if tls else ""})
         # nginx as root changes its user, who could not write here.
         directives = "daemon off;" + (" user root;" if os.geteuid() == 0 else "") + (" master_process off;" if wrapper else "")
         command = [*(wrapper or []), "nginx", "-p", folder, "-c", config, "-g", directives]
         return Program(name, command, PROXY_CORE, port, errors=os.path.join(folder, "stderr")).wait_port()
 
-    def start_haproxy(self, name: str, buffer: int = 16384) -> Program:
+    def nginx_tls(self) -> str:
+        certificate, key = self.certificate
+        return (f"ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.3; ssl_prefer_server_ciphers on; "
+                f"ssl_conf_command Ciphersuites {SUITE}; ssl_conf_command NumTickets 1;")
+
+    def start_haproxy(self, name: str, buffer: int = 16384, tls: bool = False, upstream: int = 0, protocol: str = "") -> Program:
         folder = self.sub(name)
         port = free_port()
         config = fill("haproxy.cfg", os.path.join(folder, "haproxy.cfg"), {
-            "UPSTREAM": self.upstream.port, "PORT": port, "BUFFER": buffer})
+            "UPSTREAM": upstream or self.upstream.port, "PORT": port, "BUFFER": buffer, "PROTOCOL": protocol,
+            "SECURITY": f"ssl crt {self.certificate[0]} alpn h2,http/1.1 ssl-min-ver TLSv1.3 ciphersuites {SUITE}" if tls else ""})
         return Program(name, ["haproxy", "-db", "-f", config], PROXY_CORE, port, errors=os.path.join(folder, "stderr")).wait_port()
 
     def start_relay(self, name: str) -> Program:
