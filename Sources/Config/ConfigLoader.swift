@@ -38,7 +38,8 @@ package enum ConfigLoader {
         return ConfigResult(
             config: hasErrors ? nil : config, sound: assembly.sound, problems: problems, record: inputs.record,
             files: inputs.order,
-            certificateFiles: inputs.record.files.filter { inputs.certificateFiles.contains($0.key) })
+            certificateFiles: inputs.record.files.filter { inputs.certificateFiles.contains($0.key) },
+            certificates: decoder.certificates)
     }
 
     /// The configuration that an earlier load took, from its record alone.

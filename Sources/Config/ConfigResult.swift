@@ -14,6 +14,8 @@ package struct ConfigResult: Sendable {
     package var files: [String]
     /// What was read of certificates, keys and OCSP responses, by path. Holds secrets.
     package var certificateFiles: [String: [UInt8]]
+    /// What these held.
+    package var certificates: [LoadedCertificates]
 
     package var hasErrors: Bool { problems.contains { $0.severity == .error } }
 

@@ -171,13 +171,14 @@ import YAML
         #expect(late.config != nil)
         #expect(late.problems.map(\.severity) == Array(repeating: .warning, count: late.problems.count))
         let messages = late.problems.map(\.message)
-        #expect(messages.contains("`tls/future.pem`: the certificate expired on 2120-01-01T00:00:00Z"))
+        #expect(
+            messages.contains("`tls/future.pem`: the certificate for future.example expired on 2120-01-01T00:00:00Z"))
         #expect(messages.contains { $0.hasPrefix("`tls/ocsp-lapsed.der`: it held until ") })
         #expect(messages.contains { $0.hasPrefix("`tls/ca.pem`: CN=Root,O=Martlet tests expired on ") })
         let early = Self.result(text, now: 1_700_000_000)
         #expect(
             early.problems.map(\.message).contains(
-                "`tls/future.pem`: the certificate holds only from 2100-01-01T00:00:00Z on"))
+                "`tls/future.pem`: the certificate for future.example holds only from 2100-01-01T00:00:00Z on"))
     }
 
     @Test func aNameThatNoCertificateHasIsAWarning() {

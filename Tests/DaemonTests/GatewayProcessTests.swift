@@ -132,6 +132,22 @@ import Testing
         #expect(outcome.journal.contains("published 42 \(Self.b): \(Self.b)"))
     }
 
+    @Test("certificates that expire are warned of once a day, also after a reload")
+    func lapses() {
+        let idle = DemandEvent.demands(Demands())
+        let begin: Int64 = 1_800_000_001
+        let expiry = begin + 2 * 86_400
+        let outcome = Self.live(
+            "\(Self.a) expiry=\(expiry)", reloads: ["\(Self.a) expiry=\(expiry)", Self.a],
+            [idle, idle, idle, Self.reload, idle, Self.reload, Self.stop])
+        let days = outcome.journal.compactMap { line -> Int64? in
+            guard line.hasPrefix("warning: expired at \(expiry), seen at ") else { return nil }
+            return line.split(separator: " ").last.flatMap { Int64($0) }.map { ($0 - begin) / 86_400 }
+        }
+        // The demand for the first reload comes at the end of the fourth day.
+        #expect(days == [2, 3, 5])
+    }
+
     @Test("the log says how the process before ended, where the supervisor's own line does not stand")
     func predecessor() {
         let line = "error: the gateway process before this one was ended by signal 11"

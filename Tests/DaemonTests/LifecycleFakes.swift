@@ -124,6 +124,7 @@ struct FakeBinder: ListenerBinder, ~Copyable {
 struct ScriptedDemands: DemandSource, ~Copyable {
     let journal: Journal
     private(set) var now = Instant(nanoseconds: 1_000_000_000)
+    var wallSeconds: Int64 { 1_800_000_000 + now.nanoseconds / 1_000_000_000 }
     private var events: [DemandEvent]
 
     init(journal: Journal, _ events: [DemandEvent]) {
@@ -171,9 +172,14 @@ final class FakeLoader: ConfigurationLoading {
 
     static func configuration(_ text: String) -> LoadedConfiguration {
         var config = GatewayConfig()
+        var expiry: Int64?
         for part in text.split(separator: " ") {
             if part.hasPrefix("workers=") {
                 config.workers = .count(Int(part.dropFirst(8)) ?? 1)
+                continue
+            }
+            if part.hasPrefix("expiry=") {
+                expiry = Int64(part.dropFirst(7))
                 continue
             }
             if part.hasPrefix("delay=") {
@@ -189,7 +195,10 @@ final class FakeLoader: ConfigurationLoading {
             if let address = try? SocketAddress(parsing: String(part)) { listener.bind = [.address(address)] }
             config.listeners.append(listener)
         }
-        return LoadedConfiguration(config: config, warnings: [], snapshot: ConfigSnapshot(record: Array(text.utf8)))
+        var loaded = LoadedConfiguration(
+            config: config, warnings: [], snapshot: ConfigSnapshot(record: Array(text.utf8)))
+        if let expiry { loaded.lapses = { now in now < expiry ? [] : ["expired at \(expiry), seen at \(now)"] } }
+        return loaded
     }
 }
 

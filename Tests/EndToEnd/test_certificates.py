@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import ssl
+import subprocess
 import time
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import requests
@@ -35,6 +37,31 @@ def put(name: str, folder) -> None:
     for source, target in ((pem(name), "own.pem"), (key(name), "own.key")):
         shutil.copy(source, folder / "fresh")
         os.rename(folder / "fresh", folder / target)
+
+
+def make_pair(folder, left: timedelta) -> None:
+    """`own.pem` and `own.key` of some years, which has so much time left."""
+    (folder / "ca.cnf").write_text(f"""
+[ca]
+default_ca = own
+[own]
+database = {folder}/index
+new_certs_dir = {folder}
+rand_serial = yes
+default_md = sha256
+policy = any
+copy_extensions = copy
+[any]
+commonName = optional
+""")
+    (folder / "index").touch()
+    end = (datetime.now(timezone.utc) + left).strftime("%Y%m%d%H%M%SZ")
+    for command in (
+            ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x", "-addext",
+             "subjectAltName=DNS:soon.example,DNS:also.example", "-keyout", folder / "own.key", "-out", folder / "own.csr"],
+            ["ca", "-batch", "-notext", "-selfsign", "-config", folder / "ca.cnf", "-keyfile", folder / "own.key", "-in", folder / "own.csr",
+             "-out", folder / "own.pem", "-startdate", "20200101000000Z", "-enddate", end]):
+        subprocess.run(["openssl", *command], check=True, capture_output=True, timeout=20)
 
 
 def config(folder, url: str, more: str = "watch_certificates: 100ms") -> str:
@@ -155,3 +182,16 @@ watch_certificates: 100ms
         eventually(lambda: requests.get(running.url(), timeout=10).status_code == 200, 10, "the new authority")
     finally:
         with_tls.close()
+
+
+def test_a_certificate_that_expires_soon_is_warned_of_by_check_and_with_each_load(gateway, upstream, tmp_path, martlet):
+    make_pair(tmp_path, timedelta(days=5, hours=1))
+    running = gateway(config(tmp_path, upstream(mirror).url))
+    warning = r"warn.*own\.pem`: the certificate for soon\.example, also\.example expires on 20\d\d-\d\d-\d\dT[0-9:]+Z, in 5 days"
+    running.wait_log(warning)
+    size = len(running.log())
+    assert running.reload()
+    running.wait_log(warning, size)
+    checked = subprocess.run([martlet, "check", "--config", running.config_path], capture_output=True, text=True, timeout=20)
+    assert checked.returncode == 0 and "1 warning" in checked.stdout
+    assert "own.pem`: the certificate for soon.example, also.example expires on 20" in checked.stderr

@@ -234,12 +234,22 @@ struct CertificateChainTests {
         let future = try chain("future.pem", "future.key")
         let now: Int64 = 1_800_000_000
         #expect(
-            expired.warnings(at: now).map(\.message) == ["the certificate expired on 2021-01-01T00:00:00Z"])
+            expired.warnings(at: now).map(\.message) == [
+                "the certificate for expired.example expired on 2021-01-01T00:00:00Z"
+            ])
         #expect(
-            future.warnings(at: now).map(\.message) == ["the certificate holds only from 2100-01-01T00:00:00Z on"])
+            future.warnings(at: now).map(\.message) == [
+                "the certificate for future.example holds only from 2100-01-01T00:00:00Z on"
+            ])
         #expect(expired.warnings.isEmpty && future.warnings.isEmpty)
-        #expect(expired.warnings(at: expired.notAfter).isEmpty)
         #expect(expired.warnings(at: expired.notAfter + 1).count == 1)
+        let text = "the certificate for expired.example expires on 2021-01-01T00:00:00Z, in"
+        for (left, time) in [
+            (30 * 86_400, nil), (30 * 86_400 - 1, "29 days"), (86_400, "1 day"), (0, "less than a day"),
+        ] {
+            let messages = expired.warnings(at: expired.notAfter - Int64(left)).map(\.message)
+            #expect(messages == (time.map { ["\(text) \($0)"] } ?? []), "\(left)")
+        }
         #expect(try chain("ecdsa.pem", "ecdsa.key").warnings(at: now).isEmpty)
         let root = try CertificateAuthorities(Fixture.bytes("ca.pem"))
         #expect(root.warnings(at: now).isEmpty)

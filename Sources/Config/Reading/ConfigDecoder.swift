@@ -16,6 +16,8 @@ final class ConfigDecoder {
     var accessLog = AccessLogConfig()
     /// Keys of the file whose names cannot all be known: the value is no map, or the key is misspelt.
     var unreadNames: Set<String> = []
+    /// In the order in which they were read.
+    var certificates: [LoadedCertificates] = []
     /// The system's authorities, once they were read.
     var systemAuthorities: CertificateAuthorities?
     /// The name under which the next section stands in a map.

@@ -50,9 +50,8 @@ extension ConfigDecoder {
         }
         do throws(CertificateFailures) {
             let chain = try CertificateChain(certificates: certificate.bytes, key: key?.bytes, for: use)
-            for warning in chain.warnings + (inputs.now.map { chain.warnings(at: $0) } ?? []) {
-                warn(warning, of: file(warning.source))
-            }
+            for warning in chain.warnings { warn(warning, of: file(warning.source)) }
+            note(LoadedCertificates(shown: certificate.shown, content: .chain(chain)), at: certificate.place)
             return chain
         } catch {
             for failure in error.all { report(failure, of: file(failure.source)) }
@@ -63,9 +62,7 @@ extension ConfigDecoder {
     func authorities(_ file: FileContent) -> CertificateAuthorities? {
         do throws(CertificateFailure) {
             let authorities = try CertificateAuthorities(file.bytes)
-            if let now = inputs.now {
-                for warning in authorities.warnings(at: now) { warn(warning, of: file) }
-            }
+            note(LoadedCertificates(shown: file.shown, content: .authorities(authorities)), at: file.place)
             return authorities
         } catch {
             report(error, of: file)
@@ -76,14 +73,19 @@ extension ConfigDecoder {
     func ocsp(_ file: FileContent, for chain: CertificateChain) -> OCSPResponse? {
         do throws(CertificateFailure) {
             let response = try OCSPResponse(file.bytes, for: chain)
-            if let now = inputs.now {
-                for warning in response.warnings(at: now) { warn(warning, of: file) }
-            }
+            note(LoadedCertificates(shown: file.shown, content: .ocsp(response)), at: file.place)
             return response
         } catch {
             report(error, of: file)
             return nil
         }
+    }
+
+    /// Keeps what holds only for a time, and says what is to be said of it now.
+    private func note(_ loaded: LoadedCertificates, at place: Place) {
+        certificates.append(loaded)
+        guard let now = inputs.now else { return }
+        for message in loaded.warnings(at: now) { report(.warning, at: place, message) }
     }
 
     private func report(_ failure: CertificateFailure, of file: FileContent) {

@@ -74,10 +74,12 @@ package struct ConfigurationLoader: ConfigurationLoading {
                     errors: errors, report: result.report() + summary + "\n", summary: summary))
         }
         let warnings = result.problems.map(\.line)
+        let certificates = result.certificates
         let snapshot = ConfigSnapshot(record: result.record.encoded())
-        return .loaded(
-            LoadedConfiguration(
-                config: config, warnings: warnings, snapshot: snapshot, certificateFiles: result.certificateFiles))
+        var loaded = LoadedConfiguration(config: config, warnings: warnings, snapshot: snapshot)
+        loaded.certificateFiles = result.certificateFiles
+        if !certificates.isEmpty { loaded.lapses = { now in certificates.flatMap { $0.warnings(at: now) } } }
+        return .loaded(loaded)
     }
 }
 

@@ -25,6 +25,8 @@ package struct LoadedConfiguration: Sendable {
     package var snapshot: ConfigSnapshot
     /// Files with certificates, keys and OCSP responses, and what was read of them. Holds secrets.
     package var certificateFiles: [String: [UInt8]] = [:]
+    /// What there is to say of certificates at a time in Unix seconds, in a line each; nil: there are none.
+    package var lapses: (@Sendable (_ now: Int64) -> [String])?
     /// Of files before they were read; empty when they came from a snapshot.
     package var identities: [String: FileIdentity] = [:]
 }

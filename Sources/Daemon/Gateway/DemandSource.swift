@@ -4,6 +4,8 @@ import Linux
 /// What a serving process hears from outside, and its clock.
 protocol DemandSource: ~Copyable {
     var now: Instant { get }
+    /// Unix seconds.
+    var wallSeconds: Int64 { get }
     /// Waits for something to do, at most so long; nil waits for ever.
     mutating func next(milliseconds: Int32?) -> DemandEvent
 }
@@ -30,6 +32,7 @@ struct SignalDemands: DemandSource, ~Copyable {
     }
 
     var now: Instant { Clock.monotonic }
+    var wallSeconds: Int64 { Clock.wall.seconds }
 
     mutating func next(milliseconds: Int32?) -> DemandEvent {
         var descriptors = [signals.number]

@@ -22,6 +22,8 @@ struct GatewayProcess<
         case ended(code: Int32)
     }
 
+    /// Nanoseconds.
+    private static var day: Int64 { 86_400_000_000_000 }
     /// While draining we look this often whether the engine is done.
     private let drainPoll: Int32 = 10
     /// Nanoseconds that a handshake takes at most between neighbours, and the accepting of what waits.
@@ -44,6 +46,9 @@ struct GatewayProcess<
     private(set) var warnings: [String] = []
     private(set) var certificateFiles: [String: [UInt8]] = [:]
     private var watch = CertificateWatch()
+    private var lapses: (@Sendable (_ now: Int64) -> [String])?
+    /// When to say again what there is to say of certificates; nil: there are none.
+    private var lapsesDue: Instant?
     private let logs: any GatewayLogs
     /// How the gateway process before this one ended; nil: there was none.
     private let predecessor: String?
@@ -111,10 +116,19 @@ struct GatewayProcess<
             now: source.now)
     }
 
+    /// A certificate that is forgotten is remembered once a day, in the words of the load.
+    private mutating func reportLapses() {
+        guard let due = lapsesDue, let lapses, source.now >= due else { return }
+        lapsesDue = source.now.advanced(by: Self.day)
+        for lapse in lapses(source.wallSeconds) { log.warning("\(lapse)") }
+    }
+
     private mutating func adopt(_ loaded: LoadedConfiguration, generation: UInt64) {
         config = loaded.config
         warnings = loaded.warnings
         certificateFiles = loaded.certificateFiles
+        lapses = loaded.lapses
+        lapsesDue = lapses.map { _ in source.now.advanced(by: Self.day) }
         snapshot = loaded.snapshot
         snapshot.generation = generation
         binder.published(snapshot, listeners.specs, settings: SupervisorSettings(config))
@@ -131,14 +145,17 @@ struct GatewayProcess<
             log.error("the supervisor is gone: stopping at once")
             stopNow(code: ExitStatus.failure)
         }
-        if case .serving = phase, watch.look(now: source.now) { takeCertificates() }
+        if case .serving = phase {
+            if watch.look(now: source.now) { takeCertificates() }
+            reportLapses()
+        }
         advance()
     }
 
     private func timeout() -> Int32? {
         switch phase {
         case .serving:
-            guard let next = watch.next else { return nil }
+            guard let next = [watch.next, lapsesDue].compactMap({ $0 }).min() else { return nil }
             return milliseconds(until: next)
         case .ended: return nil
         case .draining: return drainPoll

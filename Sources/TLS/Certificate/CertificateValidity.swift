@@ -3,9 +3,17 @@ extension CertificateChain {
     /// - Parameter now: Unix seconds.
     package func warnings(at now: Int64) -> [CertificateWarning] {
         certificates.enumerated().compactMap { index, certificate in
-            let which = index == 0 ? "the certificate" : "certificate \(index + 1) (\(certificate.subject))"
+            let which = index == 0 ? "the certificate\(namesText)" : "certificate \(index + 1) (\(certificate.subject))"
             return certificate.lapse(at: now).map { CertificateWarning(.certificates, "\(which) \($0)") }
         }
+    }
+
+    /// ` for api.example.com, www.example.com and 3 more`.
+    private var namesText: String {
+        let all = names.map(\.text) + addresses.map { "\($0)" }
+        guard !all.isEmpty else { return "" }
+        let more = all.count > 3 ? " and \(all.count - 3) more" : ""
+        return " for " + all.prefix(3).joined(separator: ", ") + more
     }
 }
 
@@ -34,24 +42,36 @@ extension OCSPResponse {
 }
 
 extension Certificate {
+    /// Seconds before its end in which a certificate is warned of; of those that live shortly the last third of their life, since
+    /// they are renewed late.
+    private var noticeTime: Int64 { min(30 * UnixTime.day, (notAfter - notBefore) / 3) }
+
     fileprivate func lapse(at now: Int64) -> String? {
         if now < notBefore { return "holds only from \(UnixTime.text(notBefore)) on" }
-        return now > notAfter ? "expired on \(UnixTime.text(notAfter))" : nil
+        if now > notAfter { return "expired on \(UnixTime.text(notAfter))" }
+        let left = notAfter - now
+        guard left < noticeTime else { return nil }
+        let days = left / UnixTime.day
+        let time = days == 0 ? "less than a day" : days == 1 ? "1 day" : "\(days) days"
+        return "expires on \(UnixTime.text(notAfter)), in \(time)"
     }
 }
 
 /// Points in time for people.
 package enum UnixTime {
+    /// Seconds.
+    package static let day: Int64 = 86_400
+
     /// `2026-11-23T02:40:16Z`.
     package static func text(_ seconds: Int64) -> String {
-        let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
-        let rest = seconds - days * 86_400
+        let days = seconds >= 0 ? seconds / day : (seconds - (day - 1)) / day
+        let rest = seconds - days * day
         // Days since 0000-03-01, in eras of 400 years: leap days then stand at the end of years and eras.
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let day = shifted - era * 146_097
-        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365
-        let dayOfYear = day - (365 * year + year / 4 - year / 100)
+        let dayOfEra = shifted - era * 146_097
+        let year = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * year + year / 4 - year / 100)
         let month = (5 * dayOfYear + 2) / 153
         let date = dayOfYear - (153 * month + 2) / 5 + 1
         let civilMonth = month < 10 ? month + 3 : month - 9
