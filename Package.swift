@@ -103,7 +103,7 @@ let package = Package(
             "Daemon",
             [
                 "Proxy", "Client", "Config", "Routing", "Upstream", "Middleware", "Telemetry", "EventLoop", "Linux",
-                "DNS", "Net",
+                "DNS", "Net", "TLS",
                 "Containers", "HTTP", "HTTP1", "Digest", "PasswordHash",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

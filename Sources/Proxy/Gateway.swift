@@ -7,7 +7,7 @@ import Linux
 import Net
 package import Upstream
 import Synchronization
-import TLS
+package import TLS
 
 /// A listening socket of a listener.
 package struct ListenerSocket: Sendable, Equatable {
@@ -50,22 +50,27 @@ package final class Gateway {
     /// From the first listener with TLS on, for as long as the process lives: reloads do not end sessions. Not before: OpenSSL takes
     /// more than a megabyte for randomness and ciphers.
     private var tickets: TLSTicketKeys?
+    /// Of the process before.
+    private let inherited: TLSTicketKeys.Heritage?
 
     /// - Parameters:
     ///   - workers: threads, at least one.
     ///   - connectionsLimit: descriptors that connections of all kinds may use.
     ///   - memoryLimit: bytes of buffers where the configuration names no limit.
     ///   - calls: opened when the workers start; for clients of our own, such as the sender of `subrequests`.
+    ///   - tickets: the keys that the process before sealed sessions with.
     ///   - heartbeats: descriptor of the `Heartbeats` in which the workers count their turns; stays the caller's.
     ///   - onRefusal: told of connections that no log line of an exchange shows; on the workers' threads.
     ///   - warm: gets the upstreams of a configuration that nothing can stop any more but workers that do not start, and
     ///     returns when they may have requests.
     package init(
         workers: Int, connectionsLimit: Int, memoryLimit: Int = .max, kinds: MiddlewareKinds,
-        subrequests: any SubrequestSender, log: AccessLog, calls: CallPort = CallPort(), heartbeats: Int32? = nil,
+        subrequests: any SubrequestSender, log: AccessLog, calls: CallPort = CallPort(),
+        tickets: TLSTicketKeys.Heritage? = nil, heartbeats: Int32? = nil,
         onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in },
         warm: @escaping ([UpstreamState]) -> Void = { _ in }
     ) {
+        inherited = tickets
         self.heartbeats = heartbeats
         self.onRefusal = onRefusal
         self.warm = warm
@@ -128,7 +133,11 @@ package final class Gateway {
         for listener in config.listeners where listenerNumbers[listener.name] == nil {
             listenerNumbers[listener.name] = listenerNumbers.count
         }
-        if tickets == nil, config.listeners.contains(where: { $0.tls != nil }) { tickets = TLSTicketKeys() }
+        if tickets == nil, config.listeners.contains(where: { $0.tls != nil }) {
+            tickets = TLSTicketKeys()
+            // What nobody can take over is as if there had been none.
+            if let inherited { _ = tickets?.adopt(inherited) }
+        }
         return try builder.build(
             config, previous: snapshot, numbers: listenerNumbers, lanes: try log.numbers(for: config), tickets: tickets)
     }
@@ -184,6 +193,9 @@ package final class Gateway {
     package func stop() {
         for inbox in inboxes { inbox.post(.stop) }
     }
+
+    /// The keys that sessions are sealed with, for a successor; they change with time. Nil: no session ever was.
+    package var ticketKeys: TLSTicketKeys.Heritage? { tickets?.heritage }
 
     package var isStopped: Bool { running.count.load(ordering: .acquiring) == 0 }
 

@@ -16,12 +16,14 @@ import Testing
 
     private static func live(
         _ first: String, reloads: [String] = [], busy: Set<String> = [], refused: Set<String> = [], looks: Int = 0,
-        hasFile: Bool = true, generation: UInt64 = 0, predecessor: String? = nil, _ events: [DemandEvent]
+        hasFile: Bool = true, keys: [[UInt8]] = [], generation: UInt64 = 0, predecessor: String? = nil,
+        _ events: [DemandEvent]
     ) -> Outcome {
         let journal = Journal()
         let engine = FakeEngine(journal: journal)
         engine.refused = refused
         engine.looksUntilDrained = looks
+        engine.allSessionKeys = keys.map { SessionKeys(bytes: $0) }
         let process = GatewayProcess(
             engine: engine, binder: FakeBinder(journal: journal, busy: busy), loader: FakeLoader(reloads),
             source: ScriptedDemands(journal: journal, events), configPath: hasFile ? "martlet.yaml" : nil,
@@ -146,6 +148,14 @@ import Testing
         }
         // The demand for the first reload comes at the end of the fourth day.
         #expect(days == [2, 3, 5])
+    }
+
+    @Test("the keys of sessions are handed over before the process serves, and again when they change")
+    func sessionKeys() {
+        let idle = DemandEvent.demands(Demands())
+        let outcome = Self.live(Self.a, keys: [[1], [1], [2], [2]], [idle, idle, idle, Self.stop])
+        let steps = outcome.journal.filter { $0 == "ready" || $0.hasPrefix("keep") }
+        #expect(steps == ["keep [1]", "ready", "keep [2]"])
     }
 
     @Test("the log says how the process before ended, where the supervisor's own line does not stand")

@@ -24,6 +24,8 @@ final class FakeEngine: GatewayEngine {
     var refused: Set<String> = []
     /// Looks at `isStopped` that say no after `drain`.
     var looksUntilDrained = 0
+    /// By turns, the last one from then on.
+    var allSessionKeys: [SessionKeys] = []
     private var isEnding = false
     private var descriptors: [String: Int32] = [:]
 
@@ -55,6 +57,10 @@ final class FakeEngine: GatewayEngine {
         journal.write("engine stop")
         isEnding = true
         looksUntilDrained = 0
+    }
+
+    var sessionKeys: SessionKeys? {
+        allSessionKeys.count > 1 ? allSessionKeys.removeFirst() : allSessionKeys.first
     }
 
     var isStopped: Bool {
@@ -116,6 +122,8 @@ struct FakeBinder: ListenerBinder, ~Copyable {
         journal.write("published \(snapshot.generation) \(text): \(specs.map(\.description).joined(separator: " "))")
     }
 
+    mutating func sessionKeys() -> SessionKeys? { nil }
+    mutating func keep(_ keys: SessionKeys) { journal.write("keep \(keys.bytes)") }
     mutating func ready() { journal.write("ready") }
     mutating func draining() { journal.write("draining") }
 }

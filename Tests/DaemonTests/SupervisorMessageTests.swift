@@ -17,6 +17,7 @@ import Testing
         specs.enumerated().map { .bind(number: UInt32($0.offset), $0.element) } + [
             .release([]), .release(specs), .published(generation: .max, specs), .published(generation: 0, []), .ready,
             .draining, .settings(SupervisorSettings(GatewayConfig())), .settings(unwatched),
+            .keepSessionKeys([]), .keepSessionKeys([1, 0, 255]), .askSessionKeys(number: 7),
         ]
 
     private static var unwatched: SupervisorSettings {
@@ -29,7 +30,7 @@ import Testing
 
     static let replies: [SupervisorReply] = [
         .sockets(number: 0), .sockets(number: .max), .bindFailed(number: 9, reason: "cannot listen: permission denied"),
-        .bindFailed(number: 1, reason: ""),
+        .bindFailed(number: 1, reason: ""), .sessionKeys(number: 3, []), .sessionKeys(number: .max, [9, 0]),
     ]
 
     @Test("a request is read back as it was", arguments: requests)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import time
@@ -195,3 +196,21 @@ def test_a_certificate_that_expires_soon_is_warned_of_by_check_and_with_each_loa
     checked = subprocess.run([martlet, "check", "--config", running.config_path], capture_output=True, text=True, timeout=20)
     assert checked.returncode == 0 and "1 warning" in checked.stdout
     assert "own.pem`: the certificate for soon.example, also.example expires on 20" in checked.stderr
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_sessions_are_resumed_after_a_crash_of_the_gateway_process(gateway, upstream, tmp_path, version):
+    put("ecdsa", tmp_path)
+    running = gateway(config(tmp_path, upstream(mirror).url))
+    running.crash_expected = True
+    context = client_context(minimum_version=version, maximum_version=version)
+    with connect(running.port(), context=context) as client:
+        assert ask(client)[0] == 200
+        session = client.session
+    for signal_ in (signal.SIGKILL, signal.SIGSEGV):
+        old = running.gateway_pid()
+        os.kill(old, signal_)
+        eventually(lambda: running.gateway_pid() != old, 10, "a new gateway process")
+        with connect(running.port(), context=context, session=session) as client:
+            assert ask(client)[0] == 200 and client.session_reused
+            session = client.session

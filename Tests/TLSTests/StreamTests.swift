@@ -230,7 +230,7 @@ struct ResumptionTests {
         #expect(try !resumes(server(TLSTicketKeys())))
         #expect(try resumes(server(keys)) { keys.rotate() })
         let successor = try #require(TLSTicketKeys())
-        #expect(successor.adopt(keys.all) && !successor.adopt([1, 2, 3]))
+        #expect(successor.adopt(keys.heritage) && !successor.adopt(.init(keys: [1, 2, 3])))
         #expect(try resumes(server(successor)))
         #expect(
             try !resumes(server(keys)) {
@@ -257,11 +257,13 @@ struct ResumptionTests {
     @Test("keys change when their time is over")
     func rotation() throws {
         let keys = try #require(TLSTicketKeys())
-        let first = keys.all
+        let first = keys.heritage.keys
         keys.keepFresh(now: Instant(nanoseconds: 5))
         keys.keepFresh(now: Instant(nanoseconds: TLSTicketKeys.sealingTime))
-        #expect(keys.all == first)
+        #expect(keys.heritage.keys == first)
         keys.keepFresh(now: Instant(nanoseconds: TLSTicketKeys.sealingTime + 5))
-        #expect(keys.all.count == 2 * TLSTicketKeys.keyCount && keys.all.suffix(TLSTicketKeys.keyCount) == first[...])
+        #expect(
+            keys.heritage.keys.count == 2 * TLSTicketKeys.keyCount
+                && keys.heritage.keys.suffix(TLSTicketKeys.keyCount) == first[...])
     }
 }

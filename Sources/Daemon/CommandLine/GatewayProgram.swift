@@ -90,11 +90,14 @@ enum GatewayProgram {
             return ExitStatus.badConfiguration
         }
         defer { logs.stop() }
+        var binder = binder
+        let sessionKeys = binder.sessionKeys()
         let demands = SignalDemands(signals: signals, supervisor: parent?.id, control: binder.control)
         let process = GatewayProcess(
             engine: ProxyEngine(
                 loaded.config, files: files, kinds: RegisteredKinds.current, log: AccessLog(logs.sinks),
-                logger: logs.logger, heartbeats: parent.map { _ in GatewayCommand.heartbeatsDescriptor }),
+                logger: logs.logger, heartbeats: parent.map { _ in GatewayCommand.heartbeatsDescriptor },
+                sessionKeys: sessionKeys),
             binder: binder, loader: loader, source: demands, configPath: source.path,
             predecessor: parent?.predecessor, log: logs.logger, logs: logs)
         return process.run(loaded, generation: source.generation)

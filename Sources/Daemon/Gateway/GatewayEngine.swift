@@ -23,6 +23,8 @@ package protocol GatewayEngine {
     func drain(timeout: Duration)
     /// Closes everything now.
     func stop()
+    /// What its successor needs to take up the TLS sessions of clients; changes with time. Nil: there are none.
+    var sessionKeys: SessionKeys? { get }
     /// All connections are gone after `drain` or `stop`.
     var isStopped: Bool { get }
     /// Waits until every worker has ended. Only after `drain` or `stop`.

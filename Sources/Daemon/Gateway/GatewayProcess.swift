@@ -23,7 +23,8 @@ struct GatewayProcess<
     }
 
     /// Nanoseconds.
-    private static var day: Int64 { 86_400_000_000_000 }
+    private static var minute: Int64 { 60_000_000_000 }
+    private static var day: Int64 { 1_440 * minute }
     /// While draining we look this often whether the engine is done.
     private let drainPoll: Int32 = 10
     /// Nanoseconds that a handshake takes at most between neighbours, and the accepting of what waits.
@@ -49,6 +50,10 @@ struct GatewayProcess<
     private var lapses: (@Sendable (_ now: Int64) -> [String])?
     /// When to say again what there is to say of certificates; nil: there are none.
     private var lapsesDue: Instant?
+    /// As the holder has them.
+    private var sessionKeys: SessionKeys?
+    /// When to look whether they have changed; nil: there are none.
+    private var sessionKeysDue: Instant?
     private let logs: any GatewayLogs
     /// How the gateway process before this one ended; nil: there was none.
     private let predecessor: String?
@@ -131,7 +136,17 @@ struct GatewayProcess<
         lapsesDue = lapses.map { _ in source.now.advanced(by: Self.day) }
         snapshot = loaded.snapshot
         snapshot.generation = generation
+        handOverSessionKeys()
         binder.published(snapshot, listeners.specs, settings: SupervisorSettings(config))
+    }
+
+    /// A new key seals every hour: what the holder has is never much older.
+    private mutating func handOverSessionKeys() {
+        guard let keys = engine.sessionKeys else { return }
+        sessionKeysDue = source.now.advanced(by: Self.minute)
+        guard keys != sessionKeys else { return }
+        binder.keep(keys)
+        sessionKeys = keys
     }
 
     // MARK: Waiting
@@ -148,6 +163,7 @@ struct GatewayProcess<
         if case .serving = phase {
             if watch.look(now: source.now) { takeCertificates() }
             reportLapses()
+            if let due = sessionKeysDue, source.now >= due { handOverSessionKeys() }
         }
         advance()
     }
@@ -155,7 +171,7 @@ struct GatewayProcess<
     private func timeout() -> Int32? {
         switch phase {
         case .serving:
-            guard let next = [watch.next, lapsesDue].compactMap({ $0 }).min() else { return nil }
+            guard let next = [watch.next, lapsesDue, sessionKeysDue].compactMap({ $0 }).min() else { return nil }
             return milliseconds(until: next)
         case .ended: return nil
         case .draining: return drainPoll

@@ -10,6 +10,10 @@ protocol ListenerBinder: ~Copyable {
     mutating func release(_ specs: [ListenSpec])
     /// A configuration is in force that uses these sockets and wants this of the holder.
     mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec], settings: SupervisorSettings)
+    /// What the process before left; nil: there was none, or it had no TLS sessions.
+    mutating func sessionKeys() -> SessionKeys?
+    /// Keeps them for the next process.
+    mutating func keep(_ keys: SessionKeys)
     /// The first configuration serves.
     mutating func ready()
     /// No socket is needed any more.
@@ -48,6 +52,8 @@ struct LocalBinder: ListenerBinder, ~Copyable {
         for failure in table.keep(only: specs) { report(failure.description) }
     }
 
+    mutating func sessionKeys() -> SessionKeys? { nil }
+    mutating func keep(_ keys: SessionKeys) {}
     mutating func ready() {}
     mutating func draining() { table.closeAll() }
 }
@@ -70,19 +76,14 @@ struct RemoteBinder: ListenerBinder, ~Copyable {
 
     mutating func open(_ spec: ListenSpec) throws(BindFailure) -> [Int32] {
         lastNumber &+= 1
-        do throws(Errno) {
-            try socket.send(GatewayRequest.bind(number: lastNumber, spec).bytes)
+        let answer: Answer
+        do throws(NoAnswer) {
+            answer = try ask(.bind(number: lastNumber, spec))
         } catch {
-            throw BindFailure(spec, "the supervisor cannot be asked: \(error)")
+            throw BindFailure(spec, error.reason)
         }
-        guard !Poll.wait([socket.number], milliseconds: Self.patience).isEmpty else {
-            throw BindFailure(spec, "the supervisor does not answer")
-        }
-        guard case .message(let bytes, let numbers) = socket.receive() else {
-            throw BindFailure(spec, "the supervisor is gone")
-        }
-        var received = ReceivedDescriptors(numbers)
-        switch try? SupervisorReply(bytes: bytes) {
+        var received = ReceivedDescriptors(answer.descriptors)
+        switch answer.reply {
         case .sockets(lastNumber)?:
             return received.takeAll()
         case .bindFailed(lastNumber, let reason)?:
@@ -91,6 +92,48 @@ struct RemoteBinder: ListenerBinder, ~Copyable {
             throw BindFailure(spec, "the supervisor answered something else")
         }
     }
+
+    private struct Answer {
+        /// Nil: it cannot be read.
+        var reply: SupervisorReply?
+        var descriptors: [Int32]
+    }
+
+    private struct NoAnswer: Error {
+        var reason: String
+    }
+
+    private func ask(_ request: GatewayRequest) throws(NoAnswer) -> Answer {
+        do throws(Errno) {
+            try socket.send(request.bytes)
+        } catch {
+            throw NoAnswer(reason: "the supervisor cannot be asked: \(error)")
+        }
+        guard !Poll.wait([socket.number], milliseconds: Self.patience).isEmpty else {
+            throw NoAnswer(reason: "the supervisor does not answer")
+        }
+        guard case .message(let bytes, let numbers) = socket.receive() else {
+            throw NoAnswer(reason: "the supervisor is gone")
+        }
+        return Answer(reply: try? SupervisorReply(bytes: bytes), descriptors: numbers)
+    }
+
+    mutating func sessionKeys() -> SessionKeys? {
+        lastNumber &+= 1
+        do throws(NoAnswer) {
+            let answer = try ask(.askSessionKeys(number: lastNumber))
+            _ = ReceivedDescriptors(answer.descriptors)
+            guard case .sessionKeys(lastNumber, let keys)? = answer.reply else {
+                throw NoAnswer(reason: "the supervisor answered something else")
+            }
+            return keys.isEmpty ? nil : SessionKeys(bytes: keys)
+        } catch {
+            report("TLS sessions of before are not resumed: \(error.reason)")
+            return nil
+        }
+    }
+
+    mutating func keep(_ keys: SessionKeys) { send(.keepSessionKeys(keys.bytes)) }
 
     mutating func release(_ specs: [ListenSpec]) { send(.release(specs)) }
 

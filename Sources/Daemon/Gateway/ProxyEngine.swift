@@ -21,10 +21,11 @@ final class ProxyEngine: GatewayEngine {
     ///   - files: how many descriptors this process may have.
     ///   - kinds: middleware beside the built-in kinds.
     ///   - heartbeats: descriptor of the `Heartbeats` that the supervisor looks at; nil: there is none.
+    ///   - sessionKeys: of the process before.
     ///   - nameServers: `address:port`, several with commas; nil: those of the system.
     init(
         _ config: GatewayConfig, files: Int, kinds: MiddlewareKinds, log: AccessLog, logger: Logger, heartbeats: Int32?,
-        nameServers: String? = nil, timing: ResolverTiming = ResolverTiming()
+        sessionKeys: SessionKeys? = nil, nameServers: String? = nil, timing: ResolverTiming = ResolverTiming()
     ) {
         let workers = Self.workers(config)
         let calls = CallPort()
@@ -33,7 +34,8 @@ final class ProxyEngine: GatewayEngine {
         gateway = Gateway(
             workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + Self.reservePerWorker * workers),
             memoryLimit: MemoryQuota.buffers(), kinds: kinds, subrequests: GatewayClient(port: calls), log: log,
-            calls: calls, heartbeats: heartbeats, onRefusal: { logger.info("\($0)") }, warm: { names.warm($0) })
+            calls: calls, tickets: try? sessionKeys?.heritage, heartbeats: heartbeats,
+            onRefusal: { logger.info("\($0)") }, warm: { names.warm($0) })
     }
 
     private static func workers(_ config: GatewayConfig) -> Int {
@@ -66,6 +68,7 @@ final class ProxyEngine: GatewayEngine {
 
     func drain(timeout: Duration) { gateway.drain(timeout: timeout) }
     func stop() { gateway.stop() }
+    var sessionKeys: SessionKeys? { gateway.ticketKeys.map { SessionKeys($0) } }
     var isStopped: Bool { gateway.isStopped }
     func waitUntilStopped() {
         gateway.waitUntilStopped()

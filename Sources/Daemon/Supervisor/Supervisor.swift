@@ -25,6 +25,8 @@ struct Supervisor: ~Copyable {
     private var log = SupervisorLog()
     /// The last published configuration; a gateway that starts with it reads no file.
     private var snapshot: FileDescriptor?
+    /// What the next gateway process needs to take up the TLS sessions of this one; secret, and nowhere but here.
+    private var sessionKeys: [UInt8] = []
     private var control: MessageSocket?
     private var child: Int32?
     private var watch = HangWatch()
@@ -265,6 +267,10 @@ struct Supervisor: ~Copyable {
             guard let file = descriptors.takeFirst(), MemoryFile.isSealed(file.number) else { throw MalformedMessage() }
             snapshot = consume file
             for failure in listeners.keep(only: specs) { log.write(.warning, failure.description) }
+        case .keepSessionKeys(let keys):
+            sessionKeys = keys
+        case .askSessionKeys(let number):
+            reply(.sessionKeys(number: number, sessionKeys), [])
         case .ready:
             policy.ready()
             watch.served()

@@ -10,6 +10,10 @@ enum GatewayRequest: Equatable {
     case published(generation: UInt64, [ListenSpec])
     /// The gateway serves: a restart from now on begins with the last snapshot.
     case ready
+    /// Keys of TLS sessions, for the gateway process after this one.
+    case keepSessionKeys([UInt8])
+    /// Asks for those that the process before left; answered under the same number.
+    case askSessionKeys(number: UInt32)
     /// The gateway ends by itself; no socket is needed any more.
     case draining
 
@@ -34,6 +38,12 @@ enum GatewayRequest: Equatable {
         case .settings(let settings):
             writer.write(UInt8(6))
             writer.write(settings)
+        case .keepSessionKeys(let keys):
+            writer.write(UInt8(7))
+            writer.write(keys)
+        case .askSessionKeys(let number):
+            writer.write(UInt8(8))
+            writer.write(number)
         }
         return writer.bytes
     }
@@ -47,6 +57,8 @@ enum GatewayRequest: Equatable {
         case 4: self = .ready
         case 5: self = .draining
         case 6: self = .settings(try reader.supervisorSettings())
+        case 7: self = .keepSessionKeys(try reader.blob())
+        case 8: self = .askSessionKeys(number: try reader.number32())
         default: throw MalformedMessage()
         }
         try reader.finish()
@@ -58,6 +70,8 @@ enum SupervisorReply: Equatable {
     /// The sockets come with the message, one or more.
     case sockets(number: UInt32)
     case bindFailed(number: UInt32, reason: String)
+    /// What the process before left; empty: nothing.
+    case sessionKeys(number: UInt32, [UInt8])
 
     var bytes: [UInt8] {
         var writer = MessageWriter()
@@ -69,6 +83,10 @@ enum SupervisorReply: Equatable {
             writer.write(UInt8(2))
             writer.write(number)
             writer.write(reason)
+        case .sessionKeys(let number, let keys):
+            writer.write(UInt8(3))
+            writer.write(number)
+            writer.write(keys)
         }
         return writer.bytes
     }
@@ -78,6 +96,7 @@ enum SupervisorReply: Equatable {
         switch try reader.byte() {
         case 1: self = .sockets(number: try reader.number32())
         case 2: self = .bindFailed(number: try reader.number32(), reason: try reader.text())
+        case 3: self = .sessionKeys(number: try reader.number32(), try reader.blob())
         default: throw MalformedMessage()
         }
         try reader.finish()

@@ -64,17 +64,33 @@ package final class TLSTicketKeys: Sendable {
         return true
     }
 
-    /// All keys, newest first: for a successor.
-    package var all: [UInt8] { state.withLock { $0.keys } }
+    /// What a successor goes on with. Secret.
+    package struct Heritage: Sendable, Equatable {
+        /// Newest first.
+        package var keys: [UInt8]
+        /// When the newest has served its time, by the clock of the machine; nil: it has just begun.
+        package var nextRotation: Instant?
+
+        package init(keys: [UInt8], nextRotation: Instant? = nil) {
+            self.keys = keys
+            self.nextRotation = nextRotation
+        }
+    }
+
+    package var heritage: Heritage {
+        state.withLock { Heritage(keys: $0.keys, nextRotation: $0.nextRotation) }
+    }
 
     /// Takes over the keys of a predecessor. False: these are none.
-    package func adopt(_ all: [UInt8]) -> Bool {
-        guard !all.isEmpty, all.count.isMultiple(of: Self.keyCount), all.count <= Self.limit * Self.keyCount else {
+    package func adopt(_ heritage: Heritage) -> Bool {
+        let keys = heritage.keys
+        guard !keys.isEmpty, keys.count.isMultiple(of: Self.keyCount), keys.count <= Self.limit * Self.keyCount else {
             return false
         }
         state.withLock { state in
-            state.keys = all
-            set(all)
+            state.keys = keys
+            state.nextRotation = heritage.nextRotation
+            set(keys)
         }
         return true
     }
