@@ -7,13 +7,13 @@ import signal
 import ssl
 import subprocess
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import pytest
 import requests
 
 from support.gateway import eventually
-from support.tls import CA, TLSUpstream, ask, client_context, connect, key, pem
+from support.tls import CA, TLSUpstream, ask, client_context, connect, key, make, openssl, pem
 
 
 def mirror(connection):
@@ -38,31 +38,6 @@ def put(name: str, folder) -> None:
     for source, target in ((pem(name), "own.pem"), (key(name), "own.key")):
         shutil.copy(source, folder / "fresh")
         os.rename(folder / "fresh", folder / target)
-
-
-def make_pair(folder, left: timedelta) -> None:
-    """`own.pem` and `own.key` of some years, which has so much time left."""
-    (folder / "ca.cnf").write_text(f"""
-[ca]
-default_ca = own
-[own]
-database = {folder}/index
-new_certs_dir = {folder}
-rand_serial = yes
-default_md = sha256
-policy = any
-copy_extensions = copy
-[any]
-commonName = optional
-""")
-    (folder / "index").touch()
-    end = (datetime.now(timezone.utc) + left).strftime("%Y%m%d%H%M%SZ")
-    for command in (
-            ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x", "-addext",
-             "subjectAltName=DNS:soon.example,DNS:also.example", "-keyout", folder / "own.key", "-out", folder / "own.csr"],
-            ["ca", "-batch", "-notext", "-selfsign", "-config", folder / "ca.cnf", "-keyfile", folder / "own.key", "-in", folder / "own.csr",
-             "-out", folder / "own.pem", "-startdate", "20200101000000Z", "-enddate", end]):
-        subprocess.run(["openssl", *command], check=True, capture_output=True, timeout=20)
 
 
 def config(folder, url: str, more: str = "watch_certificates: 100ms") -> str:
@@ -186,7 +161,7 @@ watch_certificates: 100ms
 
 
 def test_a_certificate_that_expires_soon_is_warned_of_by_check_and_with_each_load(gateway, upstream, tmp_path, martlet):
-    make_pair(tmp_path, timedelta(days=5, hours=1))
+    make(tmp_path, "own", "/CN=x", "own", "subjectAltName=DNS:soon.example,DNS:also.example", timedelta(days=5, hours=1))
     running = gateway(config(tmp_path, upstream(mirror).url))
     warning = r"warn.*own\.pem`: the certificate for soon\.example, also\.example expires on 20\d\d-\d\d-\d\dT[0-9:]+Z, in 5 days"
     running.wait_log(warning)
@@ -214,3 +189,29 @@ def test_sessions_are_resumed_after_a_crash_of_the_gateway_process(gateway, upst
         with connect(running.port(), context=context, session=session) as client:
             assert ask(client)[0] == 200 and client.session_reused
             session = client.session
+
+
+def test_a_stapled_response_is_signed_by_whom_it_has_to_be(martlet, tmp_path):
+    """The issuer, or a responder with a certificate of the issuer for that (RFC 6960 section 4.2.2.2)."""
+    appointed = "extendedKeyUsage=OCSPSigning"
+    make(tmp_path, "ca", "/CN=ca", "ca", "basicConstraints=critical,CA:TRUE")
+    make(tmp_path, "own", "/CN=own", "ca", "subjectAltName=DNS:own.example")
+    make(tmp_path, "responder", "/CN=responder", "ca", appointed)
+    make(tmp_path, "lapsed", "/CN=lapsed", "ca", appointed, timedelta(days=-1))
+    make(tmp_path, "neighbour", "/CN=neighbour", "ca", "extendedKeyUsage=serverAuth")
+    make(tmp_path, "stranger", "/CN=ca", "stranger", f"basicConstraints=critical,CA:TRUE\n{appointed}")
+    (tmp_path / "chain.pem").write_bytes(b"".join((tmp_path / f"{name}.pem").read_bytes() for name in ("own", "ca")))
+    verdicts = {}
+    for signer in ("ca", "responder", "lapsed", "neighbour", "stranger"):
+        openssl("ocsp", "-index", tmp_path / "index", "-CA", tmp_path / "ca.pem", "-rsigner", tmp_path / f"{signer}.pem",
+                "-rkey", tmp_path / f"{signer}.key", "-issuer", tmp_path / "ca.pem", "-cert", tmp_path / "own.pem", "-no_nonce", "-noverify",
+                "-ndays", "30", "-respout", tmp_path / f"{signer}.der")
+        (tmp_path / "martlet.yaml").write_text(f"""
+listeners: {{ a: {{ bind: "127.0.0.1:0", tls: {{ certificates: {{ cert: chain.pem, key: own.key, ocsp: {signer}.der }} }} }} }}
+routes: [{{ path: /*, respond: 200 }}]
+""")
+        checked = subprocess.run([martlet, "check", "--config", tmp_path / "martlet.yaml"], capture_output=True, text=True, timeout=20)
+        verdicts[signer] = checked.returncode
+        assert checked.returncode == 0 or f"{signer}.der`: it is signed neither by" in checked.stderr, checked.stderr
+    # A clock that is wrong keeps no server from starting: what the dates say is for clients.
+    assert verdicts == {"ca": 0, "responder": 0, "lapsed": 0, "neighbour": 1, "stranger": 1}

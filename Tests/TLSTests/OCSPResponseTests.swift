@@ -45,6 +45,30 @@ struct OCSPResponseTests {
         }
     }
 
+    @Test("no changed byte changes what it says of the certificate, since the issuer has signed it")
+    func signature() throws {
+        let good = try response("ocsp-good.der")
+        let whole = good.der
+        let chain = try CertificateChain(certificates: Fixture.bytes("ecdsa.pem"), key: Fixture.bytes("ecdsa.key"))
+        let refused = CertificateFailure(
+            .ocsp, "it is signed neither by the certificate's issuer nor by whom the issuer appointed")
+        var refusals = 0
+        for place in whole.indices {
+            var changed = whole
+            changed[place] ^= 1
+            do {
+                let read = try OCSPResponse(changed, for: chain)
+                #expect(
+                    read.status == good.status && read.thisUpdate == good.thisUpdate
+                        && read.nextUpdate == good.nextUpdate, "byte \(place)")
+            } catch {
+                if error == refused { refusals += 1 }
+            }
+        }
+        // Times, status and signature.
+        #expect(refusals > 100)
+    }
+
     @Test("what is no response is refused")
     func broken() throws {
         #expect(throws: CertificateFailure(.ocsp, "the responder's answer in it is an error")) {

@@ -96,6 +96,8 @@ enum {
     ctls_ocsp_unsuccessful,
     // Nothing in it is about the first certificate.
     ctls_ocsp_other_certificate,
+    // Neither the issuer has signed it nor a responder that the issuer has appointed.
+    ctls_ocsp_other_signer,
 };
 
 enum { ctls_status_good = 0, ctls_status_revoked, ctls_status_unknown };
@@ -108,5 +110,6 @@ typedef struct {
     int32_t has_next_update;
 } ctls_ocsp;
 
-// Reads an OCSP response in DER about the first certificate; the second one is looked at as its issuer.
+// Reads an OCSP response in DER about the first certificate. When the second one is its issuer, the response must be signed by it or
+// by whom it appointed (RFC 6960 section 4.2.2.2), whatever the time is.
 int ctls_ocsp_read(const ctls_pem *pem, const void *der, size_t count, ctls_ocsp *out);

@@ -215,6 +215,10 @@ struct PEMContent: ~Copyable {
         case ctls_ocsp_unsuccessful: throw CertificateFailure(.ocsp, "the responder's answer in it is an error")
         case ctls_ocsp_other_certificate:
             throw CertificateFailure(.ocsp, "nothing in it is about the certificate")
+        case ctls_ocsp_other_signer:
+            throw CertificateFailure(
+                .ocsp, "it is signed neither by the certificate's issuer nor by whom the issuer appointed")
+        case ctls_ocsp_memory: throw CertificateFailure(.ocsp, "memory is short")
         default: throw CertificateFailure(.ocsp, "no OCSP response in DER in it")
         }
         let meaning: OCSPResponse.Status =

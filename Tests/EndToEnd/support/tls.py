@@ -3,6 +3,8 @@
 import json
 import socket
 import ssl
+import subprocess
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from support.raw import RawUpstream
@@ -22,6 +24,36 @@ def key(name: str) -> str:
 def certificate(name: str) -> str:
     """As a listener's configuration has it."""
     return f"{{ cert: {pem(name)}, key: {key(name)} }}"
+
+
+def openssl(*arguments) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=20)
+
+
+def make(folder, name: str, subject: str, signer: str, extensions: str = "", left: timedelta = timedelta(days=1000)) -> None:
+    """`name.pem` and `name.key` of some years, which has so much time left."""
+    (folder / "ca.cnf").write_text(f"""
+[ca]
+default_ca = own
+[own]
+database = {folder}/index
+new_certs_dir = {folder}
+rand_serial = yes
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+commonName = optional
+[extensions]
+{extensions}
+""")
+    (folder / "index").touch()
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject, "-keyout", folder / f"{name}.key",
+            "-out", folder / f"{name}.csr")
+    by = ["-selfsign", "-keyfile", folder / f"{name}.key"] if signer == name else ["-cert", folder / f"{signer}.pem", "-keyfile", folder / f"{signer}.key"]
+    openssl("ca", "-batch", "-notext", "-config", folder / "ca.cnf", *by, "-in", folder / f"{name}.csr", "-out", folder / f"{name}.pem",
+            "-extensions", "extensions", "-startdate", "20200101000000Z",
+            "-enddate", (datetime.now(timezone.utc) + left).strftime("%Y%m%d%H%M%SZ"))
 
 
 def client_context(identity: str | None = None, verify: bool = True, protocols: list[str] | None = None, **versions) -> ssl.SSLContext:
