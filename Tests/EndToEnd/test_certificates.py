@@ -6,6 +6,7 @@ import shutil
 import signal
 import ssl
 import subprocess
+import threading
 import time
 from datetime import timedelta
 
@@ -215,3 +216,45 @@ routes: [{{ path: /*, respond: 200 }}]
         assert checked.returncode == 0 or f"{signer}.der`: it is signed neither by" in checked.stderr, checked.stderr
     # A clock that is wrong keeps no server from starting: what the dates say is for clients.
     assert verdicts == {"ca": 0, "responder": 0, "lapsed": 0, "neighbour": 1, "stranger": 1}
+
+
+@pytest.mark.faults
+def test_a_hundred_reloads_with_a_new_certificate_each_fail_no_handshake(gateway, upstream, tmp_path):
+    """Beside clients that shake hands all the time, and others whose connections stay."""
+    make(tmp_path, "own", "/CN=own", "own", "subjectAltName=DNS:api.example.com")
+    running = gateway(config(tmp_path, upstream(mirror).url, "watch_certificates: off"))
+    failures, handshakes, stop = [], [], threading.Event()
+
+    def come_and_go():
+        while not stop.is_set():
+            try:
+                handshakes.append(shown(running.port()))
+            except Exception as problem:
+                failures.append(repr(problem))
+
+    def stay():
+        try:
+            with connect(running.port(), None, client_context(verify=False)) as client:
+                while not stop.is_set():
+                    assert ask(client)[0] == 200
+        except Exception as problem:
+            failures.append(repr(problem))
+
+    threads = [threading.Thread(target=body) for body in (come_and_go, come_and_go, stay)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(100):
+            make(tmp_path, "own", f"/CN=own {number}", "own", "subjectAltName=DNS:api.example.com")
+            assert running.reload()
+            own = ssl.PEM_cert_to_DER_cert((tmp_path / "own.pem").read_text())
+            assert shown(running.port()) == own, f"reload {number} is not in force"
+            before = len(handshakes)
+            eventually(lambda: len(handshakes) > before or failures, 10, "a handshake of the load")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    print(f"100 reloads, {len(handshakes)} handshakes with {len(set(handshakes))} certificates, {len(failures)} failures")
+    assert not failures and len(set(handshakes)) > 50
+    assert "handshake" not in running.log()
