@@ -50,6 +50,7 @@ test: build venv
 	@.ci/test $(MARTLET) $(VENV)
 
 faults: build venv
+	@.ci/packages conformance
 	MARTLET=$(MARTLET) $(VENV)/bin/python -m pytest Tests/EndToEnd -m faults -q -s -p no:cacheprovider
 
 bench: build bench-packages
