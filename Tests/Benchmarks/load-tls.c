@@ -3,7 +3,7 @@
 //   load-tls get PORT CONNECTIONS SECONDS PATH      GETs, each waiting for its answer
 //   load-tls ws PORT CONNECTIONS SECONDS BYTES      echo round trips of BYTES-byte text messages
 //   load-tls full PORT CONNECTIONS SECONDS          connections with a full handshake, closed when their ticket is there
-//   load-tls resumed PORT CONNECTIONS SECONDS       the same, resuming the session of a connection before
+//   load-tls resumed PORT CONNECTIONS SECONDS       the same, each with the ticket that the one before it brought
 //   load-tls idle PORT CONNECTIONS                  opens them and holds them, with one GET on each
 //   load-tls idle-h2 PORT CONNECTIONS               the same over HTTP/2
 //
@@ -35,6 +35,7 @@ static const char *const kinds[] = {"get", "ws", "full", "resumed", "idle", "idl
 
 struct connection {
     SSL *ssl;
+    SSL_SESSION *session;     // of the connection before in its place, for one use
     int fd;
     enum stage stage;
     int has_ticket, upgraded, answered;
@@ -46,7 +47,6 @@ struct connection {
 static enum kind kind;
 static int port, connection_count, poll_fd;
 static SSL_CTX *context;
-static SSL_SESSION *session;
 static uint64_t done, errors, answered_connections;
 static char request[1024], frame[256], input[kept_size + record_size];
 static size_t request_size, frame_size, payload_size;
@@ -74,8 +74,8 @@ static void fail(const char *what) {
 static int take_session(SSL *ssl, SSL_SESSION *given) {
     struct connection *c = SSL_get_app_data(ssl);
     c->has_ticket = 1;
-    if (kind != resumed || session) return 0;
-    session = given;
+    if (kind != resumed || c->session) return 0;
+    c->session = given;
     return 1;
 }
 
@@ -92,7 +92,7 @@ static void prepare(void) {
     SSL_CTX_sess_set_new_cb(context, take_session);
 }
 
-static void connect_one(struct connection *c) {
+static void connect_one(struct connection *c, SSL_SESSION *session) {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -102,6 +102,7 @@ static void connect_one(struct connection *c) {
     *c = (struct connection){.ssl = SSL_new(context), .fd = fd, .stage = shaking};
     if (!c->ssl || !SSL_set_fd(c->ssl, fd) || !SSL_set_app_data(c->ssl, c)) die("TLS");
     if (session && !SSL_set_session(c->ssl, session)) die("session");
+    SSL_SESSION_free(session);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &event);
     SSL_connect(c->ssl);
@@ -115,7 +116,8 @@ static void transmit(struct connection *c, const char *bytes, size_t length) {
 static void opened(struct connection *c) {
     static const char wanted[] = "TLS_AES_128_GCM_SHA256";
     if (SSL_version(c->ssl) != TLS1_3_VERSION || strcmp(SSL_get_cipher_name(c->ssl), wanted) != 0) fail("another version or suite");
-    if (SSL_session_reused(c->ssl) != (session != NULL)) fail(session ? "not resumed" : "resumed");
+    int is_resumed = SSL_session_reused(c->ssl);
+    if (is_resumed != (kind == resumed && c->answered)) fail(is_resumed ? "resumed" : "not resumed");
     const unsigned char *protocol;
     unsigned length;
     SSL_get0_alpn_selected(c->ssl, &protocol, &length);
@@ -240,9 +242,8 @@ static void close_one(struct connection *c) {
     SSL_free(c->ssl);
     close(c->fd);
     count(c);
-    int answered = c->answered;
-    connect_one(c);
-    c->answered = answered;
+    connect_one(c, c->session);
+    c->answered = 1;
 }
 
 static void readable(struct connection *c) {
@@ -335,12 +336,7 @@ int main(int argc, char **argv) {
     if (!connections) die("calloc");
 
     double limit = now() + 120;
-    if (kind == resumed) {
-        connect_one(&connections[0]);
-        serve(limit, 1);
-        if (!session) fail("no session to resume");
-    }
-    for (int i = kind == resumed; i < connection_count; i++) connect_one(&connections[i]);
+    for (int i = 0; i < connection_count; i++) connect_one(&connections[i], NULL);
     serve(limit, (uint64_t)connection_count);
     if (answered_connections < (uint64_t)connection_count) fail("not every connection had an answer");
     printf("ready\n");
