@@ -90,7 +90,7 @@ let package = Package(
         module(
             "Proxy",
             [
-                "Linux", "HTTP", "HTTP1", "WebSocket", "Net", "Containers", "Config", "Routing", "Upstream",
+                "Linux", "HTTP", "HTTP1", "HTTP2", "WebSocket", "Net", "Containers", "Config", "Routing", "Upstream",
                 "Middleware", "Telemetry", "EventLoop", "Digest", "TLS",
             ]),
         module(

@@ -26,6 +26,12 @@ package enum EndlessContent {
         }
     }
 
+    /// Whether a Content-Type is application/grpc, with any suffix; not application/grpc-web.
+    package static func isGRPC(_ value: Span<UInt8>) -> Bool {
+        guard value.count >= 16, PackedToken(value.extracting(first: 16)) == .grpc else { return false }
+        return value.count == 16 || value[16] == 0x2B || value[16] == 0x3B
+    }
+
     @usableFromInline
     @inline(never)
     static func isEndless(_ value: Span<UInt8>) -> Bool {

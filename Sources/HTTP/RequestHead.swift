@@ -6,6 +6,9 @@ package import Containers
 package struct RequestHead: ~Copyable {
     /// Most fields of a request that any configuration may allow.
     package static let fieldsLimit = 256
+    /// Fields that a head has room for: with ours, more than any client's. As large as a response's: HTTP/2 decodes both into the
+    /// same memory, which goes from one to the other.
+    package static let fieldsCapacity = ResponseHead.fieldsLimit
 
     package enum TargetForm: Sendable { case origin, absolute, asterisk }
 
@@ -25,6 +28,8 @@ package struct RequestHead: ~Copyable {
     package var authority: ByteRange = .empty
     /// 0 for HTTP/1.0, 1 for HTTP/1.1 (1.2 to 1.9 count as 1.1).
     package var minorVersion: UInt8 = 1
+    /// It came in HTTP/2; `minorVersion` is 1 then.
+    package var isHTTP2 = false
     package var framing: BodyFraming = .none
     /// Whether the client wants to keep the connection (RFC 9112 section 9.3).
     package var keepAlive = true
@@ -38,7 +43,7 @@ package struct RequestHead: ~Copyable {
     package var byteCount = 0
 
     package init() {
-        fields = FixedArray(capacity: Self.fieldsLimit)
+        fields = FixedArray(capacity: Self.fieldsCapacity)
     }
 
     package mutating func reset() {
@@ -51,6 +56,7 @@ package struct RequestHead: ~Copyable {
         query = nil
         authority = .empty
         minorVersion = 1
+        isHTTP2 = false
         framing = .none
         keepAlive = true
         expectsContinue = false

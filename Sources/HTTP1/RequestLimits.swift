@@ -8,7 +8,7 @@ package struct RequestLimits: Sendable, Equatable {
     package var fieldBytes = 8_192
     /// Bytes of the whole head with its empty line; beyond: `headersTooLarge`.
     package var headBytes = 32_768
-    /// Field lines; beyond: `headersTooLarge`. At most `RequestHead.fieldsLimit`.
+    /// Field lines; beyond: `headersTooLarge`. At most `RequestHead.fieldsCapacity`.
     package var fields = 100
 
     package init() {}
@@ -17,7 +17,7 @@ package struct RequestLimits: Sendable, Equatable {
         self.targetBytes = targetBytes
         self.fieldBytes = fieldBytes
         self.headBytes = headBytes
-        self.fields = min(fields, RequestHead.fieldsLimit)
+        self.fields = min(fields, RequestHead.fieldsCapacity)
     }
 
     /// Bytes of a method; a longer one is no request of anybody.

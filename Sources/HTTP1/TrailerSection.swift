@@ -1,4 +1,4 @@
-import Containers
+package import Containers
 package import HTTP
 
 /// The trailer section of one chunked body (RFC 9112 section 7.1.2): validated lines, kept apart from the head.
@@ -41,6 +41,23 @@ package struct TrailerSection: ~Copyable {
         fields = []
         partial = []
         receivedBytes = 0
+    }
+
+    /// Collects a line that was checked elsewhere; one beyond the limits is left out.
+    package mutating func append(_ line: FieldLine, of bytes: Span<UInt8>) {
+        let count = Int(line.name.count) &+ Int(line.value.count) &+ 4
+        guard fields.count < fieldLimit, receivedBytes &+ count <= byteLimit else { return }
+        receivedBytes &+= count
+        keep(line, bytes)
+    }
+
+    /// Appends the lines that may be forwarded, `Name: value CRLF` each, as far as there is room.
+    package func appendForwarded(to buffer: inout Buffer) {
+        for line in fields where !line.isRemoved {
+            let end = line.value.upper &+ 2
+            guard end &- line.name.lower <= buffer.tailroom else { return }
+            buffer.append(lines.span.extracting(line.name.lower..<end))
+        }
     }
 
     /// Collects lines from `bytes` at `read`. True when the empty line was reached; `read` then stands behind it.

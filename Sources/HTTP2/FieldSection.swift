@@ -6,13 +6,14 @@ package import HTTP
 package struct FieldSection: ~Copyable {
     package enum Kind: Sendable { case request, response, trailers }
 
-    package let limits: FieldLimits
+    /// Of the connection whose sections come next.
+    package var limits: FieldLimits
     /// The bytes that heads and trailers point into.
     package internal(set) var arena: Buffer
     package internal(set) var request = RequestHead()
     package internal(set) var response = ResponseHead()
     /// The lines of a trailer section; `isRemoved` says that one must not be forwarded (RFC 9110 section 6.5.1).
-    package internal(set) var trailers = FixedArray<FieldLine>(capacity: FieldLimits.mostFields)
+    package internal(set) var trailers = FixedArray<FieldLine>(capacity: ResponseHead.fieldsLimit)
     /// Of an extended CONNECT (RFC 8441): what to switch to.
     package internal(set) var upgradeProtocol: ByteRange?
     /// Of a malformed message.
@@ -23,7 +24,7 @@ package struct FieldSection: ~Copyable {
     package internal(set) var count = 0
 
     var kind = Kind.request
-    var lines = FixedArray<FieldLine>(capacity: FieldLimits.mostFields)
+    var lines = FixedArray<FieldLine>(capacity: ResponseHead.fieldsLimit)
     /// Bytes as RFC 9113 section 6.5.2 counts them.
     var decodedSize = 0
     var seen: UInt8 = 0
@@ -70,6 +71,12 @@ package struct FieldSection: ~Copyable {
         case .trailers: trailers.removeAll()
         }
     }
+
+    /// Hands out the head of the request, for one whose memory is used for the next.
+    package mutating func takeRequest(_ head: inout RequestHead) { swap(&request, &head) }
+
+    /// The same with the head of a response.
+    package mutating func takeResponse(_ head: inout ResponseHead) { swap(&response, &head) }
 
     /// Bytes that the next string may take.
     @inline(__always)
@@ -155,6 +162,13 @@ package struct FieldSection: ~Copyable {
     @inline(__always)
     private mutating func acceptAuthority(_ value: ByteRange) {
         let start = value.lower &- 6
+        // What is left of the name is a line of its own, for those that look for lines in heads.
+        arena[start &- 6] = 0x3A
+        arena[start &- 5] = 0x78
+        arena[start &- 4] = 0x3A
+        arena[start &- 3] = 0x20
+        arena[start &- 2] = 0x0D
+        arena[start &- 1] = 0x0A
         arena[start] = 0x68
         arena[start &+ 1] = 0x6F
         arena[start &+ 2] = 0x73

@@ -9,7 +9,7 @@ package struct FrameEngine: ~Copyable {
     /// What the next byte belongs to.
     enum Phase: Sendable { case preface, header, data, block, settings, skip }
 
-    let isServer: Bool
+    package let isServer: Bool
     let local: LocalSettings
     package let limits: FloodLimits
     package internal(set) var peer = PeerSettings()
@@ -53,7 +53,8 @@ package struct FrameEngine: ~Copyable {
     var unreturned = 0
     /// Before the settings that are being read.
     var formerStreamWindow = 65_535
-    var hasPeerSettings = false
+    /// The peer's settings have come.
+    package internal(set) var hasPeerSettings = false
     /// SETTINGS frames of ours that the peer has not acknowledged.
     package internal(set) var unacknowledgedSettings = 0
 
@@ -71,7 +72,7 @@ package struct FrameEngine: ~Copyable {
     /// Blocks of fields up to this length are waited for, longer ones kept.
     static let wholeBlock = 4_096
 
-    init(isServer: Bool, settings: LocalSettings, limits: FloodLimits) {
+    package init(isServer: Bool, settings: LocalSettings = LocalSettings(), limits: FloodLimits = FloodLimits()) {
         self.isServer = isServer
         local = settings
         self.limits = limits
@@ -79,8 +80,12 @@ package struct FrameEngine: ~Copyable {
         phase = isServer ? .preface : .header
     }
 
-    /// Writes what the side begins with; there must be tailroom for `LocalSettings.byteCount`.
-    mutating func start(to output: inout Buffer) {
+    /// Tailroom that `start` needs.
+    package static let startCount = 24 + LocalSettings.byteCount
+
+    /// Writes what the side begins with, a client its preface too; before anything else.
+    package mutating func start(_ output: inout Buffer) {
+        if !isServer { output.append(Self.prefaceBytes) }
         local.append(isServer: isServer, to: &output)
         unacknowledgedSettings &+= 1
         receiveWindow = max(65_535, local.connectionWindow)

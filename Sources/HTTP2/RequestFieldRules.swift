@@ -77,6 +77,7 @@ extension FieldSection {
         joinCookies()
         swap(&lines, &request.fields)
         request.byteCount = arena.count
+        request.isHTTP2 = true
     }
 
     @inline(__always)

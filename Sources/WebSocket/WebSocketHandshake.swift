@@ -27,6 +27,21 @@ package enum WebSocketHandshake {
         return accept
     }
 
+    /// A key out of 16 random bytes (RFC 6455 section 4.1).
+    package static func key(_ first: UInt64, _ second: UInt64) -> InlineArray<24, UInt8> {
+        var key = InlineArray<24, UInt8>(repeating: 0x3D)
+        for at in 0..<10 {
+            let shift = UInt64(58 - 6 * at)
+            key[at] = base64Digit(UInt8(truncatingIfNeeded: first >> shift & 63))
+            key[10 + at] = base64Digit(UInt8(truncatingIfNeeded: second >> shift & 63))
+        }
+        let rest = UInt8(truncatingIfNeeded: first & 15) << 4 | UInt8(truncatingIfNeeded: second & 15)
+        key[20] = base64Digit(rest >> 2)
+        // The last digit carries two bits of the key; the other four are zero.
+        key[21] = base64Digit((rest & 3) << 4)
+        return key
+    }
+
     /// Whether a 101's `Sec-WebSocket-Accept` belongs to the key that was sent.
     package static func isAccepted(_ accept: Span<UInt8>, for key: Span<UInt8>) -> Bool {
         let expected = Self.accept(for: key)

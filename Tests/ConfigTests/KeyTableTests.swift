@@ -23,20 +23,20 @@ import YAML
             twice: true),
         table(DefaultsDraft.self), table(LogConfig.self), table(AccessLogConfig.self),
         table(
-            ListenerDraft.self, flattening: ["config"], besides: ["name", "location", "bind", "tls"],
+            ListenerDraft.self, flattening: ["config"], besides: ["name", "location", "bind", "protocols", "tls"],
             renamed: ["redirect_to_h_t_t_p_s": "redirect_to_https"], twice: true),
         table(
             ListenerTLSDraft.self, flattening: ["config"], besides: ["certificates", "policy", "hosts"], twice: true),
         table(CertificateDraft.self, besides: ["certificate"]), table(TLSHostDraft.self, besides: ["reading"]),
         table(ClientAuthDraft.self, besides: ["choice"]),
         table(UpstreamTLSDraft.self, besides: ["authorities", "certificate", "trustsSystem"]),
-        table(GatewayLimits.self), table(ListenerConfig.Timeouts.self),
+        table(GatewayLimits.self), table(ListenerConfig.Timeouts.self), table(HTTP2Limits.self),
         table(ListenerConfig.Limits.self, renamed: ["target": "request_target"]), table(ListenerConfig.PathRules.self),
         table(ProxyProtocolDraft.self), table(UnixBindDraft.self),
         table(
             UpstreamDraft.self, flattening: ["config"],
             besides: ["name", "location", "parameters", "endpoints", "tls"],
-            twice: true),
+            renamed: ["protocol_version": "protocol"], twice: true),
         table(EndpointSection.self), table(UpstreamConfig.Timeouts.self), table(RouteConfig.TimeoutOverrides.self),
         table(UpstreamConfig.Pool.self), table(UpstreamConfig.Limits.self),
         table(UpstreamConfig.Retries.self, renamed: ["budget_percent": "budget"]),

@@ -34,8 +34,8 @@ struct FuzzedConnection: ~Copyable {
     private enum State { case open, receiving, ended, gone }
 
     private let isServer: Bool
-    private var server: ServerConnection
-    private var client: ClientConnection
+    private var server: FrameEngine
+    private var client: FrameEngine
     private var section = FieldSection()
     private let tables = HPACKTables()
     private var output = Buffer(capacity: 1 << 20)
@@ -51,8 +51,8 @@ struct FuzzedConnection: ~Copyable {
         var settings = LocalSettings()
         settings.allowsConnect = flags & 4 != 0
         settings.concurrentStreams = flags & 8 != 0 ? 2 : 100
-        server = ServerConnection(settings: settings)
-        client = ClientConnection(settings: LocalSettings())
+        server = FrameEngine(isServer: true, settings: settings)
+        client = FrameEngine(isServer: false, settings: LocalSettings())
         if isServer {
             server.start(&output)
             return
@@ -83,9 +83,9 @@ struct FuzzedConnection: ~Copyable {
             let before = at
             let event =
                 isServer
-                ? server.frames.next(
+                ? server.next(
                     readable.span, &at, now: Instant(nanoseconds: 0), tables, into: &section, &output)
-                : client.frames.next(
+                : client.next(
                     readable.span, &at, now: Instant(nanoseconds: 0), tables, into: &section, &output)
             try require(at >= before && at <= readable.count, "\(at) of \(readable.count) bytes were read")
             if event == .none { break }
@@ -93,7 +93,7 @@ struct FuzzedConnection: ~Copyable {
         }
         pending = Array(readable.dropFirst(at))
         try require(hasFailed || pending.count < FrameEngine.inputRoom, "\(pending.count) bytes are left")
-        try require(server.frames.openStreams <= 100, "\(server.frames.openStreams) streams")
+        try require(server.openStreams <= 100, "\(server.openStreams) streams")
     }
 
     private mutating func take(_ event: HTTP2Event, _ at: Int) throws(FuzzViolation) {
@@ -136,9 +136,9 @@ struct FuzzedConnection: ~Copyable {
         }
         if end { states[stream] = .ended }
         if isServer {
-            server.frames.consumed(stream, Int(range.count), &output)
+            server.consumed(stream, Int(range.count), &output)
         } else {
-            client.frames.consumed(stream, Int(range.count), &output)
+            client.consumed(stream, Int(range.count), &output)
         }
         let prefix = "data \(stream) "
         var total = Int(range.count)
@@ -169,7 +169,7 @@ struct FuzzedConnection: ~Copyable {
                 end: head.status == 200, tables, &output)
             try require(outcome == .sent, "an answer is \(outcome)")
         case 1:
-            try require(server.frames.reset(stream, .cancel, &output) == .sent, "a reset is not sent")
+            try require(server.reset(stream, .cancel, &output) == .sent, "a reset is not sent")
             states[stream] = .gone
         default: break
         }

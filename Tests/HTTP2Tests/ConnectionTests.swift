@@ -23,7 +23,7 @@ import Testing
         var pair = Pair()
         pair.settle()
         #expect(holds(pair.client.words == "settings" && pair.server.words == "settings"))
-        #expect(pair.client.client.frames.unacknowledgedSettings == 0)
+        #expect(pair.client.client.unacknowledgedSettings == 0)
         let started = pair.client.request(
             "PUT", end: true, lines: [("User-Agent", "test"), ("Cookie", "a=b"), ("Connection", "x")])
         #expect(started == "started 1")
@@ -36,13 +36,13 @@ import Testing
         #expect(holds(pair.server.content(5, 1, end: false)))
         var trailers = FieldEncoderTests.Lines()
         trailers.append("Grpc-Status", "0")
-        let outcome = pair.server.server.frames.sendTrailers(
+        let outcome = pair.server.server.sendTrailers(
             1, trailers.fields, of: trailers.bytes.span, pair.server.tables, &pair.server.output)
         #expect(outcome == .sent)
         pair.settle()
         #expect(pair.client.words == "settings, response 1 200, data 1 5, trailers 1")
         #expect(text(pair.client.section.arena.span) == "grpc-status: 0\r\n")
-        #expect(holds(pair.server.server.frames.openStreams == 0 && pair.client.client.frames.openStreams == 0))
+        #expect(holds(pair.server.server.openStreams == 0 && pair.client.client.openStreams == 0))
         #expect(pair.server.respond(1, end: true) == .gone)
     }
 
@@ -120,19 +120,19 @@ import Testing
         pair.settle()
         pair.client.output = Buffer(capacity: 150)
         #expect(pair.client.request("GET", end: true) == "noRoom")
-        #expect(holds(pair.client.output.isEmpty && pair.client.client.frames.openStreams == 0))
+        #expect(holds(pair.client.output.isEmpty && pair.client.client.openStreams == 0))
         pair.client.output = Buffer(capacity: 4_096)
         #expect(pair.client.request("GET", end: true) == "started 1")
         pair.settle()
         pair.server.output = Buffer(capacity: 100)
         #expect(pair.server.respond(1, end: true) == .noRoom)
-        #expect(pair.server.server.frames.openStreams == 1)
+        #expect(pair.server.server.openStreams == 1)
     }
 
     @Test func `The numbers of streams end`() {
         var client = ScriptedConnection(isServer: false)
         client.receive(FrameText.frame("SETTINGS"))
-        client.client.frames.nextStream = 0x7FFF_FFFF
+        client.client.nextStream = 0x7FFF_FFFF
         #expect(client.request("GET", end: true) == "started 2147483647")
         #expect(client.request("GET", end: true) == "closing")
         #expect(holds(client.client.isClosing))
@@ -141,7 +141,7 @@ import Testing
     @Test func `A ping comes back`() {
         var pair = Pair()
         pair.settle()
-        #expect(pair.client.client.frames.ping(0x0102_0304_0506_0708, &pair.client.output) == .sent)
+        #expect(pair.client.client.ping(0x0102_0304_0506_0708, &pair.client.output) == .sent)
         pair.settle()
         #expect(pair.client.words == "settings, pong 72623859790382856")
     }

@@ -56,7 +56,7 @@ import Testing
             _ = connection.respond(stream, end: false)
             connection.receive(FrameText.frame("RST@\(stream) 00000008"))
             connection.output.clear()
-            connection.server.frames.outputWasSent()
+            connection.server.outputWasSent()
         }
         #expect(holds(!connection.hasFailed))
     }
@@ -71,7 +71,7 @@ import Testing
         }
         #expect(found.count == 100)
         #expect(found.failure == "failed enhanceYourCalm streamErrors")
-        #expect(connection.server.frames.counters.streamErrors == 101)
+        #expect(connection.server.counters.streamErrors == 101)
     }
 
     @Test func `Malformed requests`() {
@@ -84,7 +84,7 @@ import Testing
         var connection = server()
         let found = flood(&connection) { get($0) }
         #expect(found == (200, "failed enhanceYourCalm streamErrors"))
-        #expect(connection.server.frames.counters.refusedStreams == 101)
+        #expect(connection.server.counters.refusedStreams == 101)
     }
 
     @Test func `PING`() {
@@ -94,7 +94,7 @@ import Testing
         for _ in 0..<50 {
             for _ in 0..<100 { slow.receive(FrameText.frame("PING 8*00")) }
             slow.output.clear()
-            slow.server.frames.outputWasSent()
+            slow.server.outputWasSent()
             slow.act("wait")
         }
         #expect(holds(!slow.hasFailed))
@@ -163,7 +163,7 @@ import Testing
         for _ in 0..<3_000 {
             reader.receive(FrameText.frame("PING 8*00"))
             reader.output.clear()
-            reader.server.frames.outputWasSent()
+            reader.server.outputWasSent()
         }
         #expect(holds(!reader.hasFailed))
     }
@@ -175,7 +175,7 @@ import Testing
         _ = connection.takeOutput()
         let frame = FrameText.frame("PING 8*00")
         var at = 0
-        let event = connection.server.frames.next(
+        let event = connection.server.next(
             frame.span, &at, now: connection.now, connection.tables, into: &connection.section, &connection.output)
         #expect(event == .failed(.protocolError, .idleStream))
         #expect(holds(connection.output.isEmpty && at == 0))

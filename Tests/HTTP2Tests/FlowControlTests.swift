@@ -60,9 +60,9 @@ import Testing
         var connection = server()
         connection.consumes = false
         _ = send(&connection, "HEADERS.h@1 $P & DATA@1 16384*00 & DATA@1 16384*00")
-        connection.server.frames.consumed(1, 32_767, &connection.output)
+        connection.server.consumed(1, 32_767, &connection.output)
         #expect(holds(connection.output.isEmpty))
-        connection.server.frames.consumed(1, 1, &connection.output)
+        connection.server.consumed(1, 1, &connection.output)
         #expect(updates(connection.takeOutput()) == [1: 32_768])
     }
 
@@ -73,7 +73,7 @@ import Testing
         for _ in 0..<2_000 { #expect(send(&connection, "DATA.p@1 ff 61 255*00") == "data 1 1") }
         let given = updates(connection.takeOutput())
         #expect(given[1] ?? 0 > 2_000 * 256 - 32_768)
-        _ = connection.server.frames.reset(3, .cancel, &connection.output)
+        _ = connection.server.reset(3, .cancel, &connection.output)
         for _ in 0..<100 { #expect(send(&connection, "DATA@3 16384*00") == "") }
         #expect(holds(updates(connection.takeOutput())[0] ?? 0 >= 1 << 20))
     }
@@ -85,7 +85,7 @@ import Testing
         connection.consumes = false
         _ = send(&connection, "HEADERS.h@1 $P & DATA@1 16384*00 & DATA@1 16384*00 & RST@1 00000008")
         #expect(holds(updates(connection.takeOutput()).isEmpty))
-        connection.server.frames.consumed(1, 32_768, &connection.output)
+        connection.server.consumed(1, 32_768, &connection.output)
         #expect(updates(connection.takeOutput()) == [0: 32_768])
     }
 
@@ -98,12 +98,12 @@ import Testing
         let frame = FrameText.frame("DATA.p@1 04 16000*00 4*00")
         connection.receive(Array(frame.prefix(1_010)))
         #expect(connection.words == "request 1, data 1 1000")
-        _ = connection.server.frames.reset(1, .cancel, &connection.output)
+        _ = connection.server.reset(1, .cancel, &connection.output)
         connection.receive(Array(frame.dropFirst(1_010)))
         #expect(connection.words == "request 1, data 1 1000")
-        connection.server.frames.consumed(1, 1_000, &connection.output)
+        connection.server.consumed(1, 1_000, &connection.output)
         // All 16,005 bytes are back.
-        #expect(connection.server.frames.receiveWindow + connection.server.frames.unreturned == 65_535)
+        #expect(connection.server.receiveWindow + connection.server.unreturned == 65_535)
         #expect(send(&connection, "HEADERS.eh@3 $G") == "request 3 end")
     }
 
@@ -112,23 +112,23 @@ import Testing
         _ = send(&connection, "HEADERS.eh@1 $G & HEADERS.eh@3 $G")
         #expect(connection.respond(1, end: false) == .sent)
         #expect(connection.respond(3, end: false) == .sent)
-        #expect(connection.server.frames.sendable(1) == 16_384)
+        #expect(connection.server.sendable(1) == 16_384)
         #expect(holds(!connection.content(16_385, 1, end: false)))
         for _ in 0..<3 { #expect(holds(connection.content(16_384, 1, end: false))) }
         #expect(holds(connection.content(16_000, 1, end: false)))
-        #expect(connection.server.frames.sendable(1) == 383)
+        #expect(connection.server.sendable(1) == 383)
         // The connection's window has as much left as the stream's.
         #expect(holds(connection.content(383, 3, end: false)))
-        #expect(holds(connection.server.frames.sendable(1) == 0 && connection.server.frames.sendable(3) == 0))
+        #expect(holds(connection.server.sendable(1) == 0 && connection.server.sendable(3) == 0))
         #expect(holds(!connection.content(1, 3, end: false)))
         #expect(holds(connection.content(0, 3, end: true)), "an empty end needs no window")
         #expect(holds(!connection.content(0, 3, end: true)), "but only once")
         #expect(send(&connection, "WINDOW 00000010") == "window 0")
-        #expect(connection.server.frames.sendable(1) == 16)
+        #expect(connection.server.sendable(1) == 16)
         #expect(send(&connection, "SETTINGS 000400000000") == "settings")
-        #expect(connection.server.frames.sendable(1) == 0)
+        #expect(connection.server.sendable(1) == 0)
         #expect(send(&connection, "SETTINGS 000400010000 000500010000 & WINDOW 00100000") == "settings")
-        #expect(connection.server.frames.sendable(1) == 384, "a change of the window goes to streams that are open")
+        #expect(connection.server.sendable(1) == 384, "a change of the window goes to streams that are open")
     }
 
     @Test func `A header goes before content that is already in its buffer`() {
@@ -137,28 +137,28 @@ import Testing
         _ = connection.respond(1, end: false)
         var content = Buffer(capacity: 100, headroom: 9)
         content.append("abc")
-        #expect(holds(connection.server.frames.prependDataHeader(1, end: true, to: &content)))
+        #expect(holds(connection.server.prependDataHeader(1, end: true, to: &content)))
         #expect(Array(copying: content.span) == [0, 0, 3, 0, 1, 0, 0, 0, 1] + Array("abc".utf8))
-        #expect(connection.server.frames.openStreams == 0)
+        #expect(connection.server.openStreams == 0)
         var full = Buffer(capacity: 100, headroom: 8)
         full.append("abc")
-        #expect(holds(!connection.server.frames.prependDataHeader(1, end: true, to: &full)))
+        #expect(holds(!connection.server.prependDataHeader(1, end: true, to: &full)))
     }
 
     @Test func `A stream with content and no window is told after a while`() {
         var connection = server()
         _ = send(&connection, "SETTINGS 000400000000 & HEADERS.eh@1 $G & HEADERS.eh@3 $G")
         _ = connection.respond(1, end: false)
-        #expect(connection.server.frames.stallDeadline == .never)
-        connection.server.frames.markStalled(1, now: connection.now)
-        connection.server.frames.markStalled(1, now: connection.now.advanced(by: 5))
+        #expect(connection.server.stallDeadline == .never)
+        connection.server.markStalled(1, now: connection.now)
+        connection.server.markStalled(1, now: connection.now.advanced(by: 5))
         let deadline = connection.now.advanced(by: 30_000_000_000)
-        #expect(connection.server.frames.stallDeadline == deadline)
-        #expect(connection.server.frames.stalledStream(now: deadline.advanced(by: -1)) == nil)
-        #expect(connection.server.frames.stalledStream(now: deadline) == 1)
+        #expect(connection.server.stallDeadline == deadline)
+        #expect(connection.server.stalledStream(now: deadline.advanced(by: -1)) == nil)
+        #expect(connection.server.stalledStream(now: deadline) == 1)
         _ = send(&connection, "WINDOW@1 00000001")
         #expect(holds(connection.content(1, 1, end: false)))
-        #expect(connection.server.frames.stalledStream(now: deadline) == nil)
+        #expect(connection.server.stalledStream(now: deadline) == nil)
     }
 
     @Test func `Nothing is read while there is no room for answers`() {
@@ -167,7 +167,7 @@ import Testing
         connection.output.append([UInt8](repeating: 0, count: 60))
         let frame = FrameText.frame("PING 8*07")
         var at = 0
-        let event = connection.server.frames.next(
+        let event = connection.server.next(
             frame.span, &at, now: connection.now, connection.tables, into: &connection.section, &connection.output)
         #expect(event == .outputFull)
         #expect(at == 0)

@@ -12,8 +12,8 @@ struct ScriptedConnection: ~Copyable {
     }
 
     let isServer: Bool
-    var server: ServerConnection
-    var client: ClientConnection
+    var server: FrameEngine
+    var client: FrameEngine
     var section: FieldSection
     let tables = HPACKTables()
     var output = Buffer(capacity: 1 << 20)
@@ -26,8 +26,8 @@ struct ScriptedConnection: ~Copyable {
 
     init(isServer: Bool, settings: LocalSettings = LocalSettings(), limits: FloodLimits = FloodLimits()) {
         self.isServer = isServer
-        server = ServerConnection(settings: settings, limits: limits)
-        client = ClientConnection(settings: settings, limits: limits)
+        server = FrameEngine(isServer: true, settings: settings, limits: limits)
+        client = FrameEngine(isServer: false, settings: settings, limits: limits)
         section = FieldSection()
         if isServer { server.start(&output) } else { client.start(&output) }
     }
@@ -52,8 +52,8 @@ struct ScriptedConnection: ~Copyable {
         while true {
             let event =
                 isServer
-                ? server.frames.next(pending.span, &at, now: now, tables, into: &section, &output)
-                : client.frames.next(pending.span, &at, now: now, tables, into: &section, &output)
+                ? server.next(pending.span, &at, now: now, tables, into: &section, &output)
+                : client.next(pending.span, &at, now: now, tables, into: &section, &output)
             if event == .none { break }
             handle(event)
             if hasFailed { break }
@@ -67,9 +67,9 @@ struct ScriptedConnection: ~Copyable {
         if case .data(let stream, let range, let end) = event {
             if consumes {
                 if isServer {
-                    server.frames.consumed(stream, Int(range.count), &output)
+                    server.consumed(stream, Int(range.count), &output)
                 } else {
-                    client.frames.consumed(stream, Int(range.count), &output)
+                    client.consumed(stream, Int(range.count), &output)
                 }
             }
             append(content: Int(range.count), stream, end)
@@ -117,9 +117,9 @@ struct ScriptedConnection: ~Copyable {
         case "begin": _ = respond(stream, end: false)
         case "end": _ = content(0, stream, end: true)
         case "reset":
-            _ = isServer ? server.frames.reset(stream, .cancel, &output) : client.frames.reset(stream, .cancel, &output)
-        case "notice": _ = server.frames.shutdownNotice(&output)
-        case "goaway": _ = server.frames.goAway(.noError, &output)
+            _ = isServer ? server.reset(stream, .cancel, &output) : client.reset(stream, .cancel, &output)
+        case "notice": _ = server.shutdownNotice(&output)
+        case "goaway": _ = server.goAway(.noError, &output)
         case "get": events.append(request("GET", end: true))
         case "head": events.append(request("HEAD", end: true))
         case "post": events.append(request("POST", end: false))
@@ -132,8 +132,8 @@ struct ScriptedConnection: ~Copyable {
     mutating func content(_ count: Int, _ stream: UInt32, end: Bool) -> Bool {
         let isSent =
             isServer
-            ? server.frames.appendDataHeader(stream, count, end: end, to: &output)
-            : client.frames.appendDataHeader(stream, count, end: end, to: &output)
+            ? server.appendDataHeader(stream, count, end: end, to: &output)
+            : client.appendDataHeader(stream, count, end: end, to: &output)
         if isSent { output.append([UInt8](repeating: 0x78, count: count)) }
         return isSent
     }

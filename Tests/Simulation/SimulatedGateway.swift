@@ -135,7 +135,7 @@ final class SimulatedGateway {
         serveDesk()
         if hasRun { return }
         var next = network.nextEvent
-        for worker in workers where !worker.isStopped { next = min(next, worker.worker.driver.nextTime) }
+        for worker in workers where !worker.isStopped { next = min(next, worker.worker.driver.base.nextTime) }
         network.isQuiescent = next == .never
         if isStopped { for descriptor in Self.descriptors { network.closeListener(descriptor) } }
         if next != .never { network.advance(to: next) }

@@ -17,12 +17,12 @@ final class SimulatedWorker {
 
     /// One turn, if there is anything to do. False: there is not.
     func turn() -> Bool {
-        guard !isStopped, worker.driver.isReady() else { return false }
+        guard !isStopped, worker.driver.base.isReady() else { return false }
         worker.turn()
         if worker.phase == .stopped {
             isStopped = true
             for descriptor in inbox.close() { network.discard(descriptor) }
-            worker.driver.end()
+            worker.driver.base.end()
         }
         return true
     }

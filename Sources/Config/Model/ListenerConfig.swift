@@ -12,6 +12,10 @@ package struct ListenerConfig: Sendable, Equatable {
     /// How HTTP is spoken with clients.
     package enum HTTPProtocol: String, Sendable, CaseIterable {
         case http1 = "http/1.1"
+        /// HTTP/2 in TLS.
+        case http2 = "h2"
+        /// HTTP/2 without TLS, by prior knowledge.
+        case http2Cleartext = "h2c"
     }
 
     package struct Timeouts: Sendable, Equatable {
@@ -84,6 +88,7 @@ package struct ListenerConfig: Sendable, Equatable {
     package var protocols: [HTTPProtocol] = [.http1]
     package var timeouts = Timeouts()
     package var limits = Limits()
+    package var http2 = HTTP2Limits()
     package var pathRules = PathRules()
     /// Peers that send a PROXY protocol header (v1 or v2) first; nil: nobody.
     package var proxyProtocol: [CIDRBlock]?

@@ -45,6 +45,17 @@ package struct UpstreamConfig: Sendable, Equatable {
         case hash([Variable])
     }
 
+    /// The version of HTTP that is spoken with the endpoints.
+    package enum ProtocolVersion: String, Sendable, CaseIterable {
+        case http1 = "http/1.1"
+        /// HTTP/2 in TLS.
+        case http2 = "h2"
+        /// HTTP/2 without TLS, which the endpoint has to know beforehand.
+        case http2Cleartext = "h2c"
+        /// What an endpoint with TLS prefers; HTTP/1.1 with others.
+        case auto
+    }
+
     package struct Timeouts: Sendable, Equatable {
         package var connect: Duration = .seconds(3)
         /// From the last byte of the request sent to the response's head.
@@ -97,6 +108,7 @@ package struct UpstreamConfig: Sendable, Equatable {
     package var name: String
     package var endpoints: [Endpoint] = []
     package var host = HostPolicy.pass
+    package var protocolVersion = ProtocolVersion.http1
     package var balance = Balance.roundRobin
     package var timeouts = Timeouts()
     package var pool = Pool()

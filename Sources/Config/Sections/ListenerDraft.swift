@@ -6,6 +6,8 @@ struct ListenerDraft: ConfigSection {
     var config = ListenerConfig(location: Location(file: "", line: 0, column: 0))
     /// Becomes `config.bind`.
     var bind: [Located<ListenerConfig.Bind>] = []
+    /// Becomes `config.protocols`.
+    var protocols: [ListenerConfig.HTTPProtocol]?
     /// Becomes `config.tls`.
     var tls: ListenerTLSDraft?
 
@@ -25,8 +27,11 @@ struct ListenerDraft: ConfigSection {
             "proxy_protocol", \.config.proxyProtocol, .proxyProtocol, default: nil,
             "Peers that send a PROXY protocol header (v1 or v2) first."),
         ConfigKey(
-            "protocols", \.config.protocols, .oneOrMore(.httpProtocol), default: [.http1],
-            "HTTP versions that are spoken; `h2` is not in this version."),
+            "protocols", \.protocols, .oneOrMore(.httpProtocol),
+            otherwise: "`[h2, http/1.1]` with `tls`, `[http/1.1]` without",
+            "HTTP versions that are spoken: `h2` in TLS, where the client chooses (ALPN); `h2c` is HTTP/2 without TLS, for clients "
+                + "that know beforehand, as those of gRPC."),
+        ConfigKey("http2", \.config.http2, .section, default: .init(), "How much clients of HTTP/2 may do."),
         ConfigKey(
             "tls", \.tls, .section,
             "TLS on this listener; without it, connections are not encrypted."),
@@ -43,11 +48,27 @@ struct ListenerDraft: ConfigSection {
                 at: place, "a listener with TLS has nothing to redirect to https",
                 help: "give it to the listener of plain HTTP")
         }
+        config.protocols = protocols ?? (config.tls == nil ? [.http1] : [.http2, .http1])
+        checkProtocols(reading, decoder)
         if config.protocols.isEmpty, !reading.faulty.contains("protocols"), let place = reading.key("protocols") {
             decoder.report(at: place, "the listener speaks no protocol", help: "protocols: [http/1.1]")
         }
         guard reading.isBlank("bind"), let place = reading.key("bind") else { return }
         decoder.report(at: place, "the listener has no address", help: "bind: \"127.0.0.1:8080\"")
+    }
+
+    private func checkProtocols(_ reading: SectionReading, _ decoder: ConfigDecoder) {
+        guard let place = reading.key("protocols"), !reading.faulty.contains("protocols") else { return }
+        let isSecure = reading.entries["tls"] != nil
+        if isSecure, config.protocols.contains(.http2Cleartext) {
+            decoder.report(
+                at: place, "`h2c` is HTTP/2 without TLS, and the listener has TLS", help: "protocols: [h2, http/1.1]")
+        }
+        if !isSecure, config.protocols.contains(.http2) {
+            decoder.report(
+                at: place, "`h2` is HTTP/2 in TLS, and the listener has none",
+                help: "give the listener `tls`, or speak HTTP/2 without it: protocols: [h2c, http/1.1]")
+        }
     }
 }
 
@@ -187,7 +208,7 @@ extension ConfigType where Value == ListenerConfig.HTTPProtocol {
         return ConfigType<ListenerConfig.HTTPProtocol>(.words(words), show: { $0.rawValue }) {
             text throws(TextFailure) in
             if let value = ListenerConfig.HTTPProtocol(rawValue: text) { return value }
-            if ["h2", "h2c", "h3", "http/2", "http/3"].contains(text.lowercased()) {
+            if ["h3", "http/3"].contains(text.lowercased()) {
                 throw TextFailure(
                     "`\(text)` is not in this version", help: "protocols: [\(words.joined(separator: ", "))]")
             }

@@ -21,6 +21,10 @@ struct UpstreamDraft: ConfigSection {
         ConfigKey(
             "host", \.config.host, .hostPolicy, default: .pass,
             "The Host that is sent: the client's (`pass`), the endpoint's (`endpoint`), or a name."),
+        ConfigKey(
+            "protocol", \.config.protocolVersion, .word, default: .http1,
+            "The version of HTTP: `h2` for `https://` endpoints, `h2c` for others (as services of gRPC without TLS), `auto` is what "
+                + "an `https://` endpoint prefers."),
         ConfigKey("balance", \.config.balance, .balance, default: .roundRobin, "How an endpoint is chosen."),
         ConfigKey(
             "timeouts", \.config.timeouts, .section(from: { $0.upstreamTimeouts }), default: .init(),
@@ -41,8 +45,23 @@ struct UpstreamDraft: ConfigSection {
                 at: place, "no endpoint of this upstream is https",
                 help: "write https:// instead of http://, or take `tls` out")
         }
+        checkProtocol(reading, decoder)
         guard reading.isBlank("endpoints"), let place = reading.key("endpoints") else { return }
         decoder.report(at: place, "the upstream has no endpoint", help: "endpoints: [http://127.0.0.1:9000]")
+    }
+
+    private func checkProtocol(_ reading: SectionReading, _ decoder: ConfigDecoder) {
+        guard let place = reading.key("protocol"), !reading.faulty.contains("endpoints") else { return }
+        switch config.protocolVersion {
+        case .http2 where endpoints.contains { !$0.endpoint.isTLS }:
+            decoder.report(
+                at: place, "`h2` is HTTP/2 in TLS, and not every endpoint is https",
+                help: "write https:// instead of http://, or `protocol: h2c`")
+        case .http2Cleartext where endpoints.contains { $0.endpoint.isTLS }:
+            decoder.report(
+                at: place, "`h2c` is HTTP/2 without TLS, and not every endpoint is http", help: "write `protocol: h2`")
+        case .http1, .http2, .http2Cleartext, .auto: break
+        }
     }
 
     func checkTwins(_ decoder: ConfigDecoder) {

@@ -16,7 +16,12 @@ struct EndpointURL: Sendable, Equatable {
         var rest = String(text[colon.upperBound...])
         switch scheme {
         case "http", "https": break
-        case "h2c", "h2": throw TextFailure("`\(scheme)://` endpoints are not in this version")
+        case "h2":
+            throw TextFailure(
+                "`\(text)`: HTTP/2 is a `protocol`", help: "write https://\(rest) and `protocol: h2`")
+        case "h2c":
+            throw TextFailure(
+                "`\(text)`: HTTP/2 is a `protocol`", help: "write http://\(rest) and `protocol: h2c`")
         case "ws": throw TextFailure("`\(text)`: WebSockets take the same endpoint", help: "write http://\(rest)")
         case "wss": throw TextFailure("`\(text)`: WebSockets take the same endpoint", help: "write https://\(rest)")
         default:

@@ -4,11 +4,35 @@ private import HTTP
 /// there. Bytes of another shape find nothing and trap nowhere.
 package enum RequestScan {
     static func method(in head: Span<UInt8>) -> Range<Int> {
-        0..<end(of: 0x20, in: head, from: 0)
+        isHTTP2(head) ? pseudoField(0x6D, in: head) : 0..<end(of: 0x20, in: head, from: 0)
+    }
+
+    /// Heads of HTTP/2 are kept as lines, those of pseudo-header fields first; no method of HTTP/1.1 begins with a colon.
+    private static func isHTTP2(_ head: Span<UInt8>) -> Bool { head.count > 0 && head[0] == 0x3A }
+
+    /// The value of `:method` or `:path`, by the first letter.
+    private static func pseudoField(_ letter: UInt8, in head: Span<UInt8>) -> Range<Int> {
+        var start = 0
+        while start + 1 < head.count && head[start] == 0x3A {
+            let lineEnd = end(of: 0x0D, in: head, from: start)
+            if head[start + 1] == letter {
+                let value = min(end(of: 0x20, in: head, from: start) + 1, lineEnd)
+                return value..<lineEnd
+            }
+            start = lineEnd + 2
+        }
+        return 0..<0
+    }
+
+    /// Whether the content is of gRPC.
+    package static func isGRPC(_ head: Span<UInt8>) -> Bool {
+        guard let type = value(of: Array("content-type".utf8).span, in: head) else { return false }
+        return EndlessContent.isGRPC(head.extracting(type))
     }
 
     /// The request target.
     static func target(in head: Span<UInt8>) -> Range<Int> {
+        if isHTTP2(head) { return pseudoField(0x70, in: head) }
         let start = min(method(in: head).upperBound + 1, head.count)
         return start..<end(of: 0x20, in: head, from: start)
     }
@@ -59,7 +83,7 @@ package enum RequestScan {
 
         /// Stands behind the request line.
         init(_ head: Span<UInt8>) {
-            at = min(RequestScan.end(of: 0x0A, in: head, from: 0) + 1, head.count)
+            at = RequestScan.isHTTP2(head) ? 0 : min(RequestScan.end(of: 0x0A, in: head, from: 0) + 1, head.count)
         }
 
         /// Stands at the beginning of bytes that are nothing but field lines.
@@ -68,6 +92,10 @@ package enum RequestScan {
         }
 
         mutating func next(in head: Span<UInt8>) -> Line? {
+            // Pseudo-header fields of HTTP/2.
+            while at < head.count && head[at] == 0x3A {
+                at = min(RequestScan.end(of: 0x0A, in: head, from: at) + 1, head.count)
+            }
             let start = at
             let lineEnd = RequestScan.end(of: 0x0A, in: head, from: start)
             var end = lineEnd

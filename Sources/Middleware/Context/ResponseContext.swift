@@ -20,6 +20,8 @@ public struct ResponseContext: ~Copyable {
     package var identity = Buffer(capacity: RequestContext.identityLimit)
     package var names = RouteNames.none
     package var isLocal = false
+    /// It tells a client of gRPC of an error.
+    package var isGRPC = false
     /// The value that this middleware left in the request phase.
     public package(set) var slot: UInt64 = 0
     package var now = Instant(nanoseconds: 0)
@@ -42,6 +44,7 @@ public struct ResponseContext: ~Copyable {
         if secure != nil { secure = nil }
         names = .none
         isLocal = false
+        isGRPC = false
         slot = 0
     }
 }

@@ -74,6 +74,17 @@ extension Worker where Driver: ~Copyable {
                 failCall(key, last != .none ? last : state.hasResolvedEndpoint ? .noEndpoint : .dnsError)
                 return
             }
+            if pools[pool].multiplexes {
+                switch chooseStream(pool, index, isWebSocket: false) {
+                case .stream(let session):
+                    attachCall(key, session, isReused: true)
+                    return
+                case .wait:
+                    enqueueCall(key, pool)
+                    return
+                case .none: break
+                }
+            }
             if calls[key].retries == 0, let session = takeIdle(pool, index, peek: peek) {
                 attachCall(key, session, isReused: true)
                 return

@@ -36,6 +36,10 @@ extension Worker where Driver: ~Copyable {
         out.append("\r\n")
         out.append(request.fields)
         let socket = sessions[session].socket
+        if sessions[session].isStream {
+            sendCallHead(key, session, onStream: out)
+            return
+        }
         switch request.body {
         case .none:
             calls[key].isRequestComplete = true
@@ -52,6 +56,31 @@ extension Worker where Driver: ~Copyable {
         case .stream(let length):
             calls[key].requestRest = length ?? 0
             driver.send(socket, out, more: false)
+            if calls[key].isContentOver { endCallContent(request.handle) } else { request.handle.demandContent() }
+        }
+        armCallWriting(key)
+    }
+
+    private mutating func sendCallHead(_ key: SlabKey, _ session: SlabKey, onStream text: consuming Buffer) {
+        let request = calls[key].request
+        let socket = sessions[session].socket
+        var isEnd = false
+        if case .none = request.body { isEnd = true }
+        let isBegun = driver.beginRequest(socket, text, isSecure: sessions[session].isSecure, isEnd: isEnd)
+        driver.buffers.give(text)
+        guard isBegun else {
+            failCall(key, .connectionTerminated)
+            return
+        }
+        switch request.body {
+        case .none:
+            calls[key].isRequestComplete = true
+        case .bytes(let bytes):
+            calls[key].isRequestComplete = true
+            sendCopy(of: bytes[...], to: socket, more: true)
+            driver.shutdownWrite(socket)
+        case .stream(let length):
+            calls[key].requestRest = length ?? 0
             if calls[key].isContentOver { endCallContent(request.handle) } else { request.handle.demandContent() }
         }
         armCallWriting(key)
@@ -103,7 +132,7 @@ extension Worker where Driver: ~Copyable {
             var buffer = driver.buffers.take(atLeast: piece.count + BufferPool.headroom + BufferPool.tailroom)
             buffer.clear(headroom: BufferPool.headroom)
             buffer.append(piece)
-            frameChunk(&buffer)
+            if !sessions[calls[key].session].isStream { frameChunk(&buffer) }
             driver.send(socket, buffer, more: false)
         }
         if driver.queuedBytes(socket) == 0 { handle.demandContent() }
@@ -123,11 +152,12 @@ extension Worker where Driver: ~Copyable {
                 failCall(key, .internalError)
                 return
             }
-        } else {
+        } else if !sessions[calls[key].session].isStream {
             var last = driver.buffers.take(.head)
             last.append(ChunkEncoder.last)
             driver.send(sessions[calls[key].session].socket, last, more: false)
         }
+        if sessions[calls[key].session].isStream { driver.shutdownWrite(sessions[calls[key].session].socket) }
         calls[key].isRequestComplete = true
         armCallWriting(key)
     }

@@ -71,6 +71,25 @@ extension Worker where Driver: ~Copyable {
         receiveCallContent(key, session, buffer)
     }
 
+    /// The final head came on a stream; the content ends with it.
+    mutating func receiveStreamedCallHead(_ key: SlabKey, _ session: SlabKey, isEnd: Bool) {
+        guard calls[key].phase == .sending else {
+            failCall(key, .responseInvalid)
+            return
+        }
+        var buffer = driver.buffers.take(atLeast: driver.sectionCount)
+        driver.takeResponse(&response.head, &buffer)
+        calls[key].hasFirstByte = true
+        endCallRetry(key)
+        calls[key].phase = .receiving
+        calls[key].keepsSession = false
+        let head = CallHeads.head(response.head, buffer)
+        driver.buffers.give(buffer)
+        calls[key].framing = isEnd ? .none : .untilClose
+        calls[key].request.handle.deliver(head)
+        if isEnd { completeCall(key) } else { setCallDeadline(key, after: calls[key].timeouts.bodyIdle) }
+    }
+
     private mutating func receiveCallContent(_ key: SlabKey, _ session: SlabKey, _ buffer: consuming Buffer) {
         var isEnd = false
         switch calls[key].framing {

@@ -99,6 +99,8 @@ struct ForwardingWriter {
                 // RFC 9110 section 7.6.3: the version in which the request came. One piece: two are dearer.
                 if head.minorVersion == 0 {
                     lines.append("Via: 1.0 martlet\r\nX-Forwarded-For: ")
+                } else if head.isHTTP2 {
+                    lines.append("Via: 2.0 martlet\r\nX-Forwarded-For: ")
                 } else {
                     lines.append("Via: 1.1 martlet\r\nX-Forwarded-For: ")
                 }
@@ -143,7 +145,8 @@ struct ForwardingWriter {
     private func writeUnnamed(
         _ lines: inout Buffer, _ head: borrowing RequestHead, _ bytes: Span<UInt8>, client: IPAddress
     ) {
-        lines.append(head.minorVersion == 0 ? "Via: 1.0 martlet" : "Via: 1.1 martlet")
+        lines.append(
+            head.isHTTP2 ? "Via: 2.0 martlet" : head.minorVersion == 0 ? "Via: 1.0 martlet" : "Via: 1.1 martlet")
         let start = lines.count
         lines.append("\r\nX-Forwarded-For: ")
         let empty = lines.count

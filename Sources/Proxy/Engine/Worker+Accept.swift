@@ -113,7 +113,13 @@ extension Worker where Driver: ~Copyable {
         guard var session = downstreams.remove(key) else { return }
         timers.remove(Owner.downstreamTimer(key))
         if let pending = session.pending.take() { driver.buffers.give(pending) }
+        if session.multiplexer != .none { endStreams(session.multiplexer) }
         if abort { driver.abort(session.socket) } else { driver.close(session.socket) }
+        if session.isStream {
+            if exchanges.contains(session.exchange) { abandonExchange(session.exchange) }
+            onStreamClosed(session.connection)
+            return
+        }
         session.listener.connections.open.wrappingSubtract(1, ordering: .relaxed)
         if session.isCountedForClient {
             session.listener.connections.dismiss(session.client, limit: session.listener.connectionsPerClient)

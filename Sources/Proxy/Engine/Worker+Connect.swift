@@ -24,6 +24,17 @@ extension Worker where Driver: ~Copyable {
                 failExchange(exchange, lastConnectCode(exchange, state))
                 return
             }
+            if pools[pool].multiplexes {
+                switch chooseStream(pool, index, isWebSocket: exchanges[exchange].isWebSocket) {
+                case .stream(let session):
+                    attach(exchange, session, isReused: true)
+                    return
+                case .wait:
+                    enqueue(exchange, pool)
+                    return
+                case .none: break
+                }
+            }
             // What is sent once more goes to a connection of its own: those that idle may have ended as the first one did.
             if exchanges[exchange].retries == 0,
                 let session = takeIdle(pool, index, peek: !exchanges[exchange].method.isIdempotent)
@@ -89,6 +100,7 @@ extension Worker where Driver: ~Copyable {
             }
             driver.setOwner(socket, Owner.upstream(key))
             pools[pool].sessions &+= 1
+            if pools[pool].multiplexes { pools[pool].opening[index] = key }
             return .session(key)
         } catch {
             if error == .exhausted { return refuseOpen(state, index, .overloaded) }
@@ -104,13 +116,23 @@ extension Worker where Driver: ~Copyable {
     }
 
     mutating func onConnected(_ key: SlabKey) {
-        if sessions[key].isSecure { secureSession(key) } else { onEstablished(key) }
+        if sessions[key].isSecure {
+            secureSession(key)
+        } else if pools[sessions[key].pool].multiplexes, !agree(key, on: nil) {
+            onConnectFailure(key, .overloaded)
+        } else {
+            onEstablished(key)
+        }
     }
 
     /// A connection stands, and so does its TLS if it has one: it can be used.
     mutating func onEstablished(_ key: SlabKey) {
         sessions[key].endpoint.noteSuccess()
         timers.remove(Owner.upstreamTimer(key))
+        if sessions[key].multiplexer != .none {
+            serveNewConnection(key)
+            return
+        }
         let exchange = sessions[key].exchange
         guard exchanges.contains(exchange) else {
             let call = sessions[key].call
@@ -156,6 +178,10 @@ extension Worker where Driver: ~Copyable {
 
     /// A session without an exchange goes to the pool, or to the exchange that waits longest.
     mutating func becomeIdle(_ key: SlabKey) {
+        if sessions[key].isStream {
+            closeSession(key)
+            return
+        }
         let pool = sessions[key].pool
         if sessions[key].end() { keepResumption(key) }
         if serveWaiting(with: key) { return }
@@ -219,8 +245,14 @@ extension Worker where Driver: ~Copyable {
     /// Closes an upstream connection and gives its permit back.
     mutating func closeSession(_ key: SlabKey, abort: Bool = false) {
         guard sessions.contains(key) else { return }
+        if sessions[key].isStream {
+            closeStreamSession(key)
+            return
+        }
         unlinkIdle(key)
         timers.remove(Owner.upstreamTimer(key))
+        if sessions[key].multiplexer != .none { leaveMultiplexed(key) }
+        guard sessions.contains(key) else { return }
         if sessions[key].isSecure, !abort { keepResumption(key) }
         guard let session = sessions.remove(key) else { return }
         if abort { driver.abort(session.socket) } else { driver.close(session.socket) }
@@ -231,7 +263,7 @@ extension Worker where Driver: ~Copyable {
 
     // MARK: Waiting for a permit
 
-    private mutating func enqueue(_ exchange: SlabKey, _ pool: SlabKey) {
+    mutating func enqueue(_ exchange: SlabKey, _ pool: SlabKey) {
         exchanges[exchange].phase = .queued
         if exchanges[exchange].isQueued {
             // It was tried in its turn and there was no permit: it keeps its place and its deadline.
@@ -275,7 +307,7 @@ extension Worker where Driver: ~Copyable {
 
     /// The one that waits longest. Those before it that do not wait any more are forgotten, so that a queue which nobody
     /// serves does not grow with those who gave up.
-    private mutating func firstWaiting(_ pool: SlabKey) -> PoolWaiter? {
+    mutating func firstWaiting(_ pool: SlabKey) -> PoolWaiter? {
         while let waiter = pools[pool].waiting.first {
             if isWaiting(waiter) { return waiter }
             _ = pools[pool].waiting.popFirst()

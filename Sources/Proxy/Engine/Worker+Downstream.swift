@@ -19,6 +19,8 @@ extension Worker where Driver: ~Copyable {
         case .tunnel:
             // Its bytes come to the tunnel.
             driver.buffers.give(buffer)
+        case .multiplexed:
+            driver.receive(downstreams[key].multiplexer, buffer)
         case .proxyHeader:
             receiveProxyHeader(key, buffer)
         case .handshake:
@@ -81,12 +83,15 @@ extension Worker where Driver: ~Copyable {
     mutating func onDownstreamEnd(_ key: SlabKey) {
         downstreams[key].sawEnd = true
         switch downstreams[key].phase {
-        case .waiting, .head, .proxyHeader, .lingering:
+        case .waiting, .head, .proxyHeader, .lingering, .multiplexed:
             closeDownstream(key)
         case .handshake:
             onHandshakeFailure(key, .truncated)
         case .tunnel:
             onClientTunnelEnd(key)
+        case .exchange where downstreams[key].isStream:
+            // The end of the request and nothing else.
+            pumpRequest(downstreams[key].exchange)
         case .exchange:
             let exchange = downstreams[key].exchange
             guard exchanges.contains(exchange), !exchanges[exchange].isRequestComplete else {
@@ -119,9 +124,13 @@ extension Worker where Driver: ~Copyable {
 
     /// Everything queued for the client is with the kernel: the upstream may be read again.
     mutating func onDownstreamDrained(_ key: SlabKey) {
+        if downstreams[key].multiplexer != .none {
+            driver.onConnectionDrained(downstreams[key].multiplexer)
+            return
+        }
         let exchange = downstreams[key].exchange
         guard exchanges.contains(exchange) else {
-            if downstreams[key].phase == .lingering { return }
+            if downstreams[key].isStream { closeDownstream(key) }
             return
         }
         let session = exchanges[exchange].session

@@ -19,7 +19,7 @@ extension Worker where Driver: ~Copyable {
             return
         }
         let downstream = exchanges[exchange].downstream
-        let needsReset = exchanges[exchange].downstreamFraming == .untilClose
+        let needsReset = exchanges[exchange].downstreamFraming == .untilClose || exchanges[exchange].isStreamed
         retire(exchange)
         guard downstreams.contains(downstream) else { return }
         downstreams[downstream].exchange = .none
@@ -71,6 +71,10 @@ extension Worker where Driver: ~Copyable {
 
     /// Ends our direction and reads the rest away, so that the answer is not lost to a reset (RFC 9112 section 9.6).
     mutating func linger(_ downstream: SlabKey, isSlow: Bool = false) {
+        if downstreams[downstream].isStream {
+            lingerStream(downstream)
+            return
+        }
         if let pending = downstreams[downstream].pending.take() { driver.buffers.give(pending) }
         driver.shutdownWrite(downstreams[downstream].socket)
         if downstreams[downstream].sawEnd, driver.queuedBytes(downstreams[downstream].socket) == 0 {

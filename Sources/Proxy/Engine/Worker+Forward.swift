@@ -21,6 +21,7 @@ extension Worker where Driver: ~Copyable {
         let origin = downstreams[exchanges[exchange].downstream].origin
         forwarding.write(&request, from: origin)
         if forwarding.bindsConnection { exchanges[exchange].bindsConnection = true }
+        if request.head.isHTTP2, request.head.isWebSocketHandshake { addWebSocketKey(exchange) }
         if let key = route.balanceKey {
             var bytes = driver.buffers.take(.message)
             key.append(to: &bytes, request)

@@ -21,6 +21,11 @@ extension Worker where Driver: ~Copyable {
             }
             beginExchange(key, buffer)
         } catch {
+            if downstreams[key].listener.allowsPriorKnowledge, downstreams[key].requests == 0, Self.isPreface(buffer) {
+                beginMultiplexing(key)
+                onDownstreamData(Owner.downstream(key), buffer)
+                return
+            }
             refuseHead(key, buffer, LocalReply(error.code))
         }
     }
@@ -74,6 +79,13 @@ extension Worker where Driver: ~Copyable {
         bytes.append(buffer, 0..<count)
         buffer.dropFirst(count)
         if buffer.isEmpty { driver.buffers.give(buffer) } else { downstreams[key].pending = consume buffer }
+        run(exchange, key, bytes)
+    }
+
+    /// Decides on a request whose head is in `request.head` and whose bytes are given.
+    @inline(__always)
+    mutating func run(_ exchange: SlabKey, _ key: SlabKey, _ head: consuming Buffer) {
+        var bytes = head
         noteHead(exchange, key, bytes)
         swap(&request.bytes, &bytes)
         if memoryLevel == .free || !sheds(key) { decide(exchange, key) } else { shed(exchange, key) }
@@ -110,7 +122,7 @@ extension Worker where Driver: ~Copyable {
     /// Copies what the exchange needs of the parsed head.
     private mutating func noteHead(_ exchange: SlabKey, _ key: SlabKey, _ bytes: borrowing Buffer) {
         exchanges[exchange].note(request.head, isLogged: snapshots[current].isLogged)
-        if case .chunked = request.head.framing {
+        if case .chunked = request.head.framing, !exchanges[exchange].isStreamed {
             // There are two for every exchange that can be.
             exchanges[exchange].requestChunks =
                 chunks.insert(
@@ -124,17 +136,24 @@ extension Worker where Driver: ~Copyable {
 
     /// Bytes that are no request: an answer, then the connection ends and nothing later on it is interpreted.
     mutating func refuseHead(_ key: SlabKey, _ buffer: consuming Buffer, _ reply: LocalReply) {
-        guard let exchange = makeExchange(key) else {
-            driver.buffers.give(buffer)
-            closeDownstream(key)
-            return
-        }
-        downstreams[key].closes = true
         let count = min(buffer.count, BufferPool.headBytes)
         var bytes = driver.buffers.take(atLeast: count + RequestContext.requestIDLimit)
         bytes.append(buffer, 0..<count)
         driver.buffers.give(buffer)
+        refuse(key, bytes, count: count, reply)
+    }
+
+    /// The same with the bytes that logs show, and room for an id behind them.
+    mutating func refuse(_ key: SlabKey, _ head: consuming Buffer, count: Int, _ reply: LocalReply) {
+        var bytes = head
+        guard let exchange = makeExchange(key) else {
+            driver.buffers.give(bytes)
+            closeDownstream(key)
+            return
+        }
+        downstreams[key].closes = true
         exchanges[exchange].headBytes = count
+        exchanges[exchange].isStreamed = downstreams[key].isStream
         // RFC 9110 section 9.3.2: content behind the answer to HEAD would be taken for the next answer.
         if RequestSteps.isHead(bytes) { exchanges[exchange].method = .head }
         request.reset()

@@ -93,6 +93,10 @@ extension Worker where Driver: ~Copyable {
         }
         for index in downstreams.indices {
             guard let key = downstreams.key(at: index) else { continue }
+            if case .multiplexed = downstreams[key].phase {
+                drainConnection(key)
+                continue
+            }
             // An answer whose head is out said already whether it is the last.
             let exchange = downstreams[key].exchange
             if exchanges.contains(exchange), exchanges[exchange].isResponseStarted { continue }
@@ -105,8 +109,12 @@ extension Worker where Driver: ~Copyable {
 
     private mutating func closePools() {
         for index in sessions.indices {
-            guard let key = sessions.key(at: index), sessions[key].phase == .idle else { continue }
-            closeSession(key)
+            guard let key = sessions.key(at: index) else { continue }
+            switch sessions[key].phase {
+            case .idle: closeSession(key)
+            case .multiplexed: closeWhenUnused(upstream: key)
+            case .connecting, .busy: continue
+            }
         }
     }
 

@@ -100,6 +100,10 @@ extension Worker where Driver: ~Copyable {
                 lines.append("\r\n")
             }
         }
+        if exchanges[exchange].isStreamed, RequestScan.isGRPC(head) {
+            noteGRPCError(answer)
+            return
+        }
         guard answer.body.isEmpty else {
             if let type = answer.contentType { addField("Content-Type", type) }
             return
@@ -122,6 +126,20 @@ extension Worker where Driver: ~Copyable {
         }
     }
 
+    /// An error for a client of gRPC: in its own terms, with the answer's head alone ("Trailers-Only").
+    private mutating func noteGRPCError(_ answer: LocalReply) {
+        response.isGRPC = true
+        response.head.status = 200
+        response.additions.appendLines { lines in
+            guard lines.tailroom >= 1_024 else { return }
+            lines.append("Content-Type: application/grpc\r\nGrpc-Status: ")
+            lines.append(decimal: GRPCStatus(httpStatus: answer.status).rawValue)
+            lines.append("\r\nGrpc-Message: ")
+            GRPCStatus.appendMessage(answer.code.row.title, to: &lines)
+            lines.append("\r\n")
+        }
+    }
+
     private static var acceptName: [UInt8] { Array("accept".utf8) }
 
     /// A field of a reply; one that is not valid is left out.
@@ -131,11 +149,30 @@ extension Worker where Driver: ~Copyable {
         _ = response.additions.append(name: name.span, value: value.span)
     }
 
+    private mutating func writeStreamReply(
+        _ exchange: SlabKey, _ downstream: SlabKey, _ answer: LocalReply, _ body: borrowing Buffer, isBodyless: Bool
+    ) {
+        let isGRPC = response.isGRPC
+        let bodyCount = isGRPC ? 0 : answer.body.isEmpty ? body.count : answer.body.count
+        let isEnd = isBodyless || bodyCount == 0 || exchanges[exchange].method == .head
+        exchanges[exchange].downstreamFraming = isBodyless || isGRPC ? .none : .length(bodyCount)
+        guard sendStreamHead(exchange, isEnd: isEnd), !isEnd else { return }
+        var content = driver.buffers.take(atLeast: bodyCount)
+        if answer.body.isEmpty { content.append(body) } else { content.append(answer.body) }
+        exchanges[exchange].responseContentBytes = bodyCount
+        exchanges[exchange].sentBytes &+= bodyCount
+        driver.sendLast(downstreams[downstream].socket, content)
+    }
+
     private mutating func writeReply(
         _ exchange: SlabKey, _ downstream: SlabKey, _ answer: LocalReply, _ body: borrowing Buffer
     ) {
         let bodyCount = answer.body.isEmpty ? body.count : answer.body.count
         let isBodyless = answer.status == 204 || answer.status == 304
+        if exchanges[exchange].isStreamed {
+            writeStreamReply(exchange, downstream, answer, body, isBodyless: isBodyless)
+            return
+        }
         date.update(seconds: driver.wallClockSeconds)
         var out = driver.buffers.take(atLeast: response.additions.span.count + bodyCount + 512)
         _ = try? ResponseEncoder.append(

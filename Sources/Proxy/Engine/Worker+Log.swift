@@ -57,12 +57,16 @@ extension Worker where Driver: ~Copyable {
 
     /// Keeps the answer's head where the log's format reads its fields.
     mutating func keepResponseHead(_ exchange: SlabKey, _ head: borrowing Buffer) {
-        let number = logLane(of: exchange)
-        guard number >= 0, lanes.needsResponseFields(number) else { return }
+        guard logsResponseFields(exchange) else { return }
         var copy = driver.buffers.take(atLeast: head.count)
         copy.append(head)
         if let old = exchanges[exchange].responseHead.take() { driver.buffers.give(old) }
         exchanges[exchange].responseHead = consume copy
+    }
+
+    mutating func logsResponseFields(_ exchange: SlabKey) -> Bool {
+        let number = logLane(of: exchange)
+        return number >= 0 && lanes.needsResponseFields(number)
     }
 
     private mutating func poolName(_ exchange: SlabKey) -> [UInt8] {

@@ -48,7 +48,7 @@ extension Worker where Driver: ~Copyable {
             let session = downstreams[key].exchange
             var bytes = driver.queuedBytes(downstreams[key].socket) &+ downstreams[key].pendingBytes
             switch downstreams[key].phase {
-            case .waiting, .lingering, .proxyHeader, .handshake: break
+            case .waiting, .lingering, .proxyHeader, .handshake, .multiplexed: break
             case .head: bytes &+= max(BufferPool.headBytes, downstreams[key].lookedAt)
             case .exchange, .tunnel: break
             }

@@ -17,7 +17,37 @@ extension Worker where Driver: ~Copyable {
         exchanges[exchange].begin(on: session, endpoint: index, isReused: isReused)
         if isReused { exchanges[exchange].inFlight.begin(at: sessions[session].endpoint) }
         if case .endpoint = exchanges[exchange].route?.host { setEndpointHost(exchange, session) }
-        sendHead(exchange, session)
+        exchanges[exchange].comesOnStream = sessions[session].isStream
+        if sessions[session].isStream { sendHeadOnStream(exchange, session) } else { sendHead(exchange, session) }
+    }
+
+    /// The head in the form of HTTP/2. What follows is that of every head.
+    @inline(never)
+    private mutating func sendHeadOnStream(_ exchange: SlabKey, _ session: SlabKey) {
+        guard let head = exchanges[exchange].upstreamHead.take() else {
+            failExchange(exchange, .internalError)
+            return
+        }
+        let isComplete = exchanges[exchange].isRequestComplete
+        let isTunnel = exchanges[exchange].isWebSocket
+        let isBegun = driver.beginRequest(
+            sessions[session].socket, head, isSecure: sessions[session].isSecure, isEnd: isComplete && !isTunnel)
+        exchanges[exchange].upstreamHead = consume head
+        guard isBegun else {
+            // A server that takes no WebSockets on streams.
+            failExchange(exchange, isTunnel ? .upgradeFailed : .connectionTerminated)
+            return
+        }
+        if isComplete {
+            requestSent(exchange)
+            return
+        }
+        if hasPendingContent(exchanges[exchange].downstream) {
+            pumpRequest(exchange)
+        } else {
+            resumeDownstream(exchanges[exchange].downstream)
+        }
+        if exchanges.contains(exchange), !exchanges[exchange].isRequestComplete { armExchangeTimer(exchange) }
     }
 
     private mutating func sendHead(_ exchange: SlabKey, _ session: SlabKey) {
@@ -27,7 +57,7 @@ extension Worker where Driver: ~Copyable {
         }
         let socket = sessions[session].socket
         let isComplete = exchanges[exchange].isRequestComplete
-        let hasContent = !isComplete && downstreams[exchanges[exchange].downstream].pending != nil
+        let hasContent = !isComplete && hasPendingContent(exchanges[exchange].downstream)
         if exchanges[exchange].isReplayable {
             driver.send(socket, copyOf: head)
             exchanges[exchange].upstreamHead = consume head
@@ -69,7 +99,15 @@ extension Worker where Driver: ~Copyable {
     /// Sends on what the client's connection has brought of the request's content.
     mutating func pumpRequest(_ exchange: SlabKey) {
         let downstream = exchanges[exchange].downstream
-        guard downstreams.contains(downstream), let pending = downstreams[downstream].pending.take() else { return }
+        guard downstreams.contains(downstream) else { return }
+        guard let pending = downstreams[downstream].pending.take() else {
+            if exchanges[exchange].isStreamed { pumpStream(exchange, downstream, driver.buffers.take(.head)) }
+            return
+        }
+        if exchanges[exchange].isStreamed {
+            pumpStream(exchange, downstream, pending)
+            return
+        }
         let session = exchanges[exchange].session
         guard exchanges[exchange].isSending || exchanges[exchange].isReceiving,
             sessions.contains(session)
@@ -91,6 +129,49 @@ extension Worker where Driver: ~Copyable {
         else { return }
         // The head is still held back when its content brought nothing to send.
         driver.flush(sessions[session].socket)
+        afterRequestContent(exchange, downstream, session)
+    }
+
+    /// Content is here, or the end of a stream that had none.
+    @inline(__always)
+    private mutating func hasPendingContent(_ downstream: SlabKey) -> Bool {
+        downstreams[downstream].pending != nil || downstreams[downstream].isStream && downstreams[downstream].sawEnd
+    }
+
+    /// Content of a stream, which may be empty at its end.
+    @inline(never)
+    private mutating func pumpStream(_ exchange: SlabKey, _ downstream: SlabKey, _ bytes: consuming Buffer) {
+        let session = exchanges[exchange].session
+        guard !exchanges[exchange].isRequestComplete, sessions.contains(session),
+            exchanges[exchange].isSending || exchanges[exchange].isReceiving
+        else {
+            if bytes.isEmpty { driver.buffers.give(bytes) } else { downstreams[downstream].pending = consume bytes }
+            pauseDownstream(downstream)
+            return
+        }
+        exchanges[exchange].requestContentBytes &+= bytes.count
+        if exchanges[exchange].requestContentBytes > exchanges[exchange].bodyLimit {
+            driver.buffers.give(bytes)
+            refuseContent(exchange, .bodyTooLarge)
+            return
+        }
+        let isEnd = downstreams[downstream].sawEnd
+        let socket = sessions[session].socket
+        let isChunked = exchanges[exchange].upstreamFraming == .chunked
+        if isEnd { exchanges[exchange].isRequestComplete = true }
+        if exchanges[exchange].comesOnStream {
+            sendOnStream(bytes, socket, exchange, isEnd: isEnd)
+            afterRequestContent(exchange, downstream, session)
+            return
+        }
+        if bytes.isEmpty {
+            driver.buffers.give(bytes)
+        } else {
+            if isChunked { frameChunk(&bytes) }
+            driver.send(socket, bytes, more: isEnd && isChunked)
+        }
+        if isEnd, isChunked { sendLastChunk(socket, exchange) }
+        driver.flush(socket)
         afterRequestContent(exchange, downstream, session)
     }
 
@@ -123,7 +204,11 @@ extension Worker where Driver: ~Copyable {
             keepBehind(exchanges[exchange].downstream, bytes, from: count)
             bytes.keepFirst(count)
         }
-        driver.send(sessions[session].socket, bytes, more: false)
+        if exchanges[exchange].comesOnStream, count == rest {
+            driver.sendLast(sessions[session].socket, bytes)
+        } else {
+            driver.send(sessions[session].socket, bytes, more: false)
+        }
     }
 
     private mutating func pumpChunked(_ exchange: SlabKey, _ session: SlabKey, _ bytes: consuming Buffer) {
@@ -150,6 +235,10 @@ extension Worker where Driver: ~Copyable {
         }
         bytes.keepFirst(progress.contentCount)
         let socket = sessions[session].socket
+        if exchanges[exchange].comesOnStream {
+            sendOnStream(bytes, socket, exchange, isEnd: progress.isComplete)
+            return
+        }
         if bytes.isEmpty {
             driver.buffers.give(bytes)
         } else {
@@ -176,12 +265,36 @@ extension Worker where Driver: ~Copyable {
         _ = ChunkEncoder.frame(&bytes)
     }
 
+    /// Content for an upstream's stream, and the end with those trailers that the route lets through.
+    private mutating func sendOnStream(
+        _ bytes: consuming Buffer, _ socket: SocketID, _ exchange: SlabKey, isEnd: Bool
+    ) {
+        guard isEnd else {
+            driver.send(socket, bytes, more: false)
+            return
+        }
+        let chunked = exchanges[exchange].requestChunks
+        guard chunks.contains(chunked), let allowed = exchanges[exchange].route?.trailers, !allowed.isEmpty,
+            !chunks[chunked].trailers.isEmpty
+        else {
+            driver.sendLast(socket, bytes)
+            return
+        }
+        driver.send(socket, bytes, more: true)
+        let count = chunks[chunked].trailers.bytes.count
+        var lines = driver.buffers.take(atLeast: count)
+        AllowedTrailers.append(chunks[chunked].trailers, only: allowed, to: &lines)
+        driver.sendTrailers(socket, lines)
+    }
+
     /// The last chunk, with those trailers of the client that the route lets through.
     private mutating func sendLastChunk(_ socket: SocketID, _ exchange: SlabKey) {
         let chunked = exchanges[exchange].requestChunks
-        var last = driver.buffers.take(atLeast: 16 &+ chunks[chunked].trailers.bytes.count)
+        let hasTrailers = chunks.contains(chunked)
+        var last = driver.buffers.take(
+            atLeast: 16 &+ (hasTrailers ? chunks[chunked].trailers.bytes.count : 0))
         last.append("0\r\n")
-        if let allowed = exchanges[exchange].route?.trailers, !allowed.isEmpty {
+        if hasTrailers, let allowed = exchanges[exchange].route?.trailers, !allowed.isEmpty {
             AllowedTrailers.append(chunks[chunked].trailers, only: allowed, to: &last)
         }
         last.append("\r\n")
@@ -226,6 +339,7 @@ extension Worker where Driver: ~Copyable {
         guard exchanges.contains(exchange) else {
             let call = sessions[key].call
             if calls.contains(call) { onCallDrained(call) }
+            if sessions[key].multiplexer != .none { driver.onConnectionDrained(sessions[key].multiplexer) }
             return
         }
         let downstream = exchanges[exchange].downstream

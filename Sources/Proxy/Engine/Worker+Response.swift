@@ -24,6 +24,10 @@ extension Worker where Driver: ~Copyable {
                 onCallData(call, key, buffer)
                 return
             }
+            if sessions[key].multiplexer != .none {
+                driver.receive(sessions[key].multiplexer, buffer)
+                return
+            }
             // Bytes that nobody asked for (RFC 9112 section 9.2): whatever they are, they answer no request.
             driver.buffers.give(buffer)
             counters.unexpectedUpstreamBytes &+= 1
@@ -77,6 +81,28 @@ extension Worker where Driver: ~Copyable {
         receiveFinalHead(exchange, key, buffer)
     }
 
+    /// The final head came on a stream.
+    mutating func receiveStreamedHead(_ exchange: SlabKey, _ key: SlabKey, isEnd: Bool) {
+        exchanges[exchange].noteAnswer(now: driver.now)
+        var buffer = driver.buffers.take(atLeast: driver.sectionCount)
+        driver.takeResponse(&response.head, &buffer)
+        if response.head.status == 101 {
+            switchProtocols(exchange, key, buffer)
+            return
+        }
+        exchanges[exchange].isResponseComplete = isEnd
+        receiveFinalHead(exchange, key, buffer)
+    }
+
+    mutating func receiveStreamedInterim(_ exchange: SlabKey, _ key: SlabKey) {
+        exchanges[exchange].noteAnswer(now: driver.now)
+        var buffer = driver.buffers.take(atLeast: driver.sectionCount)
+        driver.takeResponse(&response.head, &buffer)
+        let isRelayed = relayInterim(exchange, buffer)
+        driver.buffers.give(buffer)
+        if isRelayed { holdInterims(exchange, key) } else { failExchange(exchange, .tooManyInterim) }
+    }
+
     /// More of them are read only when the client took these.
     private mutating func holdInterims(_ exchange: SlabKey, _ key: SlabKey) {
         let downstream = exchanges[exchange].downstream
@@ -95,12 +121,18 @@ extension Worker where Driver: ~Copyable {
             exchanges[exchange].awaitsContinue = false
         }
         guard exchanges[exchange].minorVersion >= 1 else { return true }
+        let downstream = exchanges[exchange].downstream
+        if exchanges[exchange].isStreamed, downstreams.contains(downstream) {
+            driver.sendInterim(downstreams[downstream].socket, bytes: buffer, head: response.head)
+            armResponseTimer(exchange)
+            armExchangeTimer(exchange)
+            return true
+        }
         var out = driver.buffers.take(atLeast: response.head.byteCount + 64)
         guard ResponseEncoder.appendInterim(to: &out, bytes: buffer.span, head: response.head) else {
             driver.buffers.give(out)
             return true
         }
-        let downstream = exchanges[exchange].downstream
         if downstreams.contains(downstream) { driver.send(downstreams[downstream].socket, out, more: false) }
         armResponseTimer(exchange)
         armExchangeTimer(exchange)
@@ -114,13 +146,17 @@ extension Worker where Driver: ~Copyable {
             let limit = Int64(max(0, min(seconds, 3_600)) - 1) * 1_000_000_000
             sessions[key].idleLimit = min(sessions[key].idleLimit, max(limit, 0))
         }
-        exchanges[exchange].note(response.head)
-        if case .chunked = response.head.framing {
+        let isStream = exchanges[exchange].comesOnStream
+        if !isStream { exchanges[exchange].note(response.head) }
+        if case .chunked = response.head.framing, !isStream {
             exchanges[exchange].responseChunks =
                 chunks.insert(
                     ChunkedContent(limits: exchanges[exchange].route?.chunkLimits ?? ChunkLimits())) ?? .none
         }
-        let closesDownstream = exchanges[exchange].planDownstreamFraming()
+        let closesDownstream =
+            isStream
+            ? exchanges[exchange].noteStreamed(response.head, isEnd: exchanges[exchange].isResponseComplete)
+            : exchanges[exchange].planDownstreamFraming()
         // An answer before the end of the request: what is left of it is not waited for, and the client is told (RFC 9112
         // section 9.6).
         if closesDownstream || !exchanges[exchange].isRequestComplete {
@@ -130,6 +166,10 @@ extension Worker where Driver: ~Copyable {
         if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }
         endRetry(exchange)
         let headCount = response.head.byteCount
+        if exchanges[exchange].isStreamed {
+            answerStream(exchange, key, buffer)
+            return
+        }
         guard let out = encodeResponseHead(exchange, &buffer) else {
             driver.buffers.give(buffer)
             failExchange(exchange, .responseHeadersTooLarge)
@@ -141,19 +181,55 @@ extension Worker where Driver: ~Copyable {
         sendHeadAndContent(exchange, key, out, buffer)
     }
 
+    /// The middleware's part of an answer whose bytes are in `response`.
+    @inline(__always)
+    private mutating func finishResponseHead(_ exchange: SlabKey) {
+        runResponsePhase(exchange)
+        // RFC 9110 section 7.6.3: the version in which the answer came.
+        if response.head.minorVersion == 0 {
+            response.additions.appendLines { $0.append("Via: 1.0 martlet\r\n") }
+        } else if exchanges[exchange].comesOnStream {
+            response.additions.appendLines { $0.append("Via: 2.0 martlet\r\n") }
+        } else {
+            response.additions.appendLines { $0.append("Via: 1.1 martlet\r\n") }
+        }
+    }
+
+    /// The final head for a client that asked on a stream, and what is here of the content.
+    @inline(never)
+    private mutating func answerStream(_ exchange: SlabKey, _ key: SlabKey, _ buffer: consuming Buffer) {
+        response.additions.removeAll()
+        response.isLocal = false
+        response.now = driver.now
+        let headCount = response.head.byteCount
+        let status = response.head.status
+        swap(&response.bytes, &buffer)
+        finishResponseHead(exchange)
+        let isSent = sendStreamHead(exchange, isEnd: exchanges[exchange].isResponseComplete)
+        swap(&response.bytes, &buffer)
+        guard isSent else {
+            driver.buffers.give(buffer)
+            failExchange(exchange, .responseHeadersTooLarge)
+            return
+        }
+        buffer.dropFirst(headCount)
+        exchanges[exchange].startResponse(status: status, headCount: exchanges[exchange].sentBytes)
+        let isWhole = exchanges[exchange].isResponseComplete && buffer.isEmpty
+        if isWhole || buffer.isEmpty {
+            driver.buffers.give(buffer)
+        } else if !takeContent(exchange, buffer) {
+            return
+        }
+        if exchanges.contains(exchange) { afterContent(exchange, key) }
+    }
+
     /// Runs the response phase and writes the head for the client. Nil: it does not fit.
     private mutating func encodeResponseHead(_ exchange: SlabKey, _ buffer: inout Buffer) -> Buffer? {
         response.additions.removeAll()
         response.isLocal = false
         response.now = driver.now
         swap(&response.bytes, &buffer)
-        runResponsePhase(exchange)
-        // RFC 9110 section 7.6.3: the version in which the answer came.
-        if response.head.minorVersion == 0 {
-            response.additions.appendLines { $0.append("Via: 1.0 martlet\r\n") }
-        } else {
-            response.additions.appendLines { $0.append("Via: 1.1 martlet\r\n") }
-        }
+        finishResponseHead(exchange)
         let downstream = exchanges[exchange].downstream
         date.update(seconds: driver.wallClockSeconds)
         var out = driver.buffers.take(

@@ -69,6 +69,10 @@ extension Worker where Driver: ~Copyable {
             return
         }
         let socket = downstreams[downstream].socket
+        if exchanges[exchange].isStreamed {
+            sendStreamContent(exchange, socket, buffer)
+            return
+        }
         exchanges[exchange].responseContentBytes &+= buffer.count
         guard exchanges[exchange].downstreamFraming == .chunked else {
             exchanges[exchange].sentBytes &+= buffer.count
@@ -104,7 +108,7 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// False for an answer that did not come in chunks, too.
-    private mutating func hasTrailers(_ exchange: SlabKey) -> Bool {
+    mutating func hasTrailers(_ exchange: SlabKey) -> Bool {
         let chunked = exchanges[exchange].responseChunks
         return chunks.contains(chunked) && !chunks[chunked].trailers.isEmpty
     }

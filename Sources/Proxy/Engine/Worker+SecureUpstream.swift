@@ -26,6 +26,11 @@ extension Worker where Driver: ~Copyable {
 
     mutating func onUpstreamSecured(_ key: SlabKey) {
         // A server that agrees on what was not offered ends the handshake; one that agrees on nothing speaks HTTP/1.1.
+        let agreed = driver.security(sessions[key].socket)?.applicationProtocol
+        guard !pools[sessions[key].pool].multiplexes || agree(key, on: agreed) else {
+            onConnectFailure(key, .tlsFailed)
+            return
+        }
         onEstablished(key)
     }
 

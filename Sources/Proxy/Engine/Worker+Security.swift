@@ -43,6 +43,10 @@ extension Worker where Driver: ~Copyable {
         downstreams[key].isSecure = true
         downstreams[key].secure = Self.describe(facts, lines)
         downstreams[key].policyNumber = facts.context?.policyNumber ?? 0
+        if case .http2 = facts.applicationProtocol {
+            beginMultiplexing(key)
+            return
+        }
         downstreams[key].phase = .waiting
         setDownstreamTimer(key, after: downstreams[key].listener.firstByteTimeout)
     }

@@ -26,6 +26,7 @@ extension Worker where Driver: ~Copyable {
         guard let key = pools.insert(UpstreamPool(state, random: &random, worker: context.index)) else { return .none }
         if pools.contains(predecessor) {
             pools[predecessor].successor = key
+            closeMultiplexed(predecessor)
             moveIdle(from: predecessor, to: key)
         }
         return key
@@ -35,12 +36,13 @@ extension Worker where Driver: ~Copyable {
     private mutating func moveIdle(from old: SlabKey, to new: SlabKey) {
         // Connections on which the endpoint proved itself otherwise, or we to it, are not those of the new configuration.
         let keepsSecure = pools[old].state.config.tls == pools[new].state.config.tls
+        let keepsVersion = pools[old].state.config.protocolVersion == pools[new].state.config.protocolVersion
         for index in 0..<pools[old].newestIdle.count {
             while sessions.contains(pools[old].newestIdle[index]) {
                 let key = pools[old].newestIdle[index]
                 unlinkIdle(key)
                 rehome(key, new)
-                if sessions[key].endpointIndex >= 0, keepsSecure || !sessions[key].isSecure {
+                if sessions[key].endpointIndex >= 0, keepsVersion, keepsSecure || !sessions[key].isSecure {
                     becomeIdle(key)
                 } else {
                     closeSession(key)
@@ -73,7 +75,8 @@ extension Worker where Driver: ~Copyable {
         for index in 0..<pools[key].newestIdle.count {
             while sessions.contains(pools[key].newestIdle[index]) { closeSession(pools[key].newestIdle[index]) }
         }
-        if pools[key].sessions == 0 { pools.remove(key) }
+        closeMultiplexed(key)
+        if pools.contains(key), pools[key].sessions == 0 { pools.remove(key) }
     }
 
     /// The upstream's pool for new requests, nil when no snapshot in force names it.

@@ -19,6 +19,8 @@ extension Worker where Driver: ~Copyable {
         switch downstreams[key].phase {
         case .waiting, .lingering:
             closeDownstream(key)
+        case .multiplexed:
+            onMultiplexedDeadline(key)
         case .proxyHeader:
             refusals.note(.slowProxyHeader, downstreams[key].listener, downstreams[key].client)
             closeDownstream(key)
@@ -93,6 +95,8 @@ extension Worker where Driver: ~Copyable {
             onConnectFailure(key, .connectionTimeout)
         case .idle:
             closeSession(key)
+        case .multiplexed:
+            if driver.streamCount(of: sessions[key].multiplexer) == 0 { closeSession(key) }
         case .busy:
             guard exchanges.contains(exchange) else {
                 closeSession(key)

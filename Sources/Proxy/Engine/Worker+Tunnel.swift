@@ -82,6 +82,8 @@ extension Worker where Driver: ~Copyable {
     }
 
     private mutating func acceptsHandshake(_ exchange: SlabKey, _ buffer: borrowing Buffer) -> Bool {
+        // On a stream there is nothing to prove (RFC 8441 section 5).
+        if exchanges[exchange].comesOnStream { return true }
         guard let key = exchanges[exchange].webSocketKey else { return false }
         return WebSocketHandshake.isAccepted(
             buffer.span.extracting(response.head.secWebSocketAccept.range), for: key.span)
@@ -93,6 +95,12 @@ extension Worker where Driver: ~Copyable {
         response.now = driver.now
         swap(&response.bytes, &buffer)
         runResponsePhase(exchange)
+        if exchanges[exchange].comesOnStream { addWebSocketAccept(exchange) }
+        if exchanges[exchange].isStreamed {
+            let isSent = sendStreamSwitch(exchange)
+            swap(&response.bytes, &buffer)
+            return isSent
+        }
         date.update(seconds: driver.wallClockSeconds)
         var out = driver.buffers.take(atLeast: response.head.byteCount + response.additions.span.count + 512)
         let isEncoded =

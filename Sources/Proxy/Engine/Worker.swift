@@ -15,7 +15,7 @@ import Upstream
 /// A turn: wait, then handle every event in the order it came, then the deadlines that passed, then what the turn left to do.
 /// Nothing is handled from inside something else: a connection that could go on at once is put on `runnable`.
 package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
-    package var driver: Driver
+    package var driver: StreamDriver<Driver>
     let context: WorkerContext
     var downstreams: Slab<DownstreamSession>
     var sessions: Slab<UpstreamSession>
@@ -67,22 +67,28 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
 
     package init(driver: consuming Driver, context: WorkerContext, snapshot: Snapshot, seed: UInt64) {
         let now = driver.now
-        self.driver = driver
+        // Each stream of a connection is a session with an exchange of its own.
+        let sessionsLimit = min(context.connectionsLimit &* Self.sessionsPerConnection, Int(Int32.max) / 2)
+        self.driver = StreamDriver(
+            driver, connectionsLimit: context.connectionsLimit &* 2, streamsLimit: sessionsLimit)
         lanes = LogLanes(context.log)
         self.context = context
-        downstreams = Slab(limit: context.connectionsLimit)
-        sessions = Slab(limit: context.connectionsLimit)
-        exchanges = Slab(limit: context.connectionsLimit)
+        downstreams = Slab(limit: sessionsLimit)
+        sessions = Slab(limit: sessionsLimit)
+        exchanges = Slab(limit: sessionsLimit)
         calls = Slab(limit: context.connectionsLimit)
-        chunks = Slab(limit: context.connectionsLimit * 2)
-        chainSlots = Slab(limit: context.connectionsLimit)
-        tunnels = Slab(limit: context.connectionsLimit)
+        chunks = Slab(limit: sessionsLimit * 2)
+        chainSlots = Slab(limit: sessionsLimit)
+        tunnels = Slab(limit: sessionsLimit)
         timers = TimerWheel(now: now)
         callTimers = TimerWheel(now: now)
         random = RandomSource(seed: seed)
         nextHousekeeping = now.advanced(by: Housekeeping.interval)
         adopt(snapshot)
     }
+
+    /// Streams and connections together, for each connection that is allowed.
+    private static var sessionsPerConnection: Int { 4 }
 
     /// One wait and everything that came of it.
     package mutating func turn() {
@@ -102,11 +108,12 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             runRunnable()
         }
         if driver.now >= nextHousekeeping { keepHouse() }
+        driver.flushStreams()
         balanceMemory()
         lanes.endTurn(now: driver.now)
     }
 
-    private mutating func handle(_ event: consuming IOEvent) {
+    mutating func handle(_ event: consuming IOEvent) {
         switch consume event {
         case .accepted(let socket, let listener, let peer):
             onAccepted(socket, listener: Int(listener), peer: peer)
@@ -158,6 +165,12 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             downstreams[key].isRunnable = false
             continueDownstream(key)
         }
+        if driver.hasStreamEvents { runStreams() }
+    }
+
+    @inline(never)
+    private mutating func runStreams() {
+        while let event = driver.nextStreamEvent() { handle(event) }
     }
 
     // MARK: Owners of sockets

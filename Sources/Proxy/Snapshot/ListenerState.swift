@@ -2,6 +2,7 @@ import Containers
 import HTTP
 import Config
 import HTTP1
+import HTTP2
 import Net
 import Routing
 import Synchronization
@@ -15,6 +16,12 @@ package final class ListenerState: Sendable {
     package let number: Int
     let parser: RequestParser
     let headBytes: Int
+    let speaksHTTP1: Bool
+    /// Plain connections may begin with the preface of HTTP/2 (RFC 9113 section 3.3).
+    let allowsPriorKnowledge: Bool
+    let streamSettings: LocalSettings
+    let floodLimits: FloodLimits
+    let fieldLimits: FieldLimits
     let pathRules: CanonicalPath.Rules
     let proxyProtocol: [CIDRBlock]?
     /// Nil: connections are not secured.
@@ -53,6 +60,20 @@ package final class ListenerState: Sendable {
         limits.fieldBytes = config.limits.field
         parser = RequestParser(limits: limits)
         headBytes = config.limits.head
+        speaksHTTP1 = config.protocols.contains(.http1)
+        allowsPriorKnowledge = config.protocols.contains(.http2Cleartext)
+        fieldLimits = FieldLimits(
+            fields: config.limits.fields, bytes: config.limits.head, fieldBytes: config.limits.field,
+            targetBytes: config.limits.target, trailerFields: config.limits.trailerFields,
+            trailerBytes: config.limits.trailers)
+        var settings = LocalSettings()
+        settings.concurrentStreams = config.http2.streams
+        settings.streamWindow = config.http2.streamWindow
+        settings.connectionWindow = config.http2.connectionWindow
+        settings.fieldBytes = fieldLimits.bytes
+        settings.allowsConnect = true
+        streamSettings = settings
+        floodLimits = FloodLimits(config.http2)
         var rules = CanonicalPath.Rules()
         rules.rejectsEncodedSlash = config.pathRules.encodedSlash == .reject
         rules.mergesSlashes = config.pathRules.mergeSlashes
@@ -107,5 +128,23 @@ final class ConnectionCount: Sendable {
             guard let count = clients[client.clientKey()] else { return }
             clients[client.clientKey()] = count > 1 ? count - 1 : nil
         }
+    }
+}
+
+extension FloodLimits {
+    init(_ config: HTTP2Limits) {
+        self.init()
+        headerBlockBytes = config.headerBlock
+        continuations = config.continuations
+        rapidResets = config.rapidResets
+        streamErrors = config.streamErrors
+        pings = config.pings
+        settings = config.settings
+        emptyFrames = config.emptyFrames
+        priorities = config.priorities
+        windowUpdates = config.windowUpdates
+        ignoredFrames = config.ignoredFrames
+        unreadReplies = config.unreadReplies
+        window = config.window.wholeNanoseconds
     }
 }

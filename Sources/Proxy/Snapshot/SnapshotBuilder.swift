@@ -41,7 +41,9 @@ package struct SnapshotBuilder: Sendable {
         for (name, number) in numbers { routers[number] = Router(config.routes, listener: name) }
         for listener in config.listeners {
             guard let number = numbers[listener.name] else { continue }
-            let tls = try listener.tls.map { try ListenerSecurity.make($0, protocols: [.http1], tickets: tickets) }
+            let tls = try listener.tls.map {
+                try ListenerSecurity.make($0, protocols: Self.protocols(of: listener), tickets: tickets)
+            }
             listeners[number] = ListenerState(
                 listener, number: number, connectionsLimit: connectionsLimit, tls: tls,
                 previous: previous?.listener(numbered: number))
@@ -54,6 +56,17 @@ package struct SnapshotBuilder: Sendable {
             generation: (previous?.generation ?? 0) + 1, config: config, listeners: listeners, routers: routers,
             routes: routes, upstreams: upstreams, middleware: middleware, logLane: lanes.number(of: .inherit),
             tickets: tickets)
+    }
+
+    /// For ALPN, the one that we like best first.
+    private static func protocols(of listener: ListenerConfig) -> [TLSApplicationProtocol] {
+        listener.protocols.compactMap { offered in
+            switch offered {
+            case .http1: .http1
+            case .http2: .http2
+            case .http2Cleartext: nil
+            }
+        }
     }
 
     /// What only compiling shows: middleware that cannot be made, chains that are too long, redirects that would send clients

@@ -9,7 +9,11 @@ enum UpstreamSecurity {
         settings.minVersion = tls.minVersion
         settings.verifies = tls.verifies
         settings.authorities = tls.authorities?.pem
-        settings.protocols = [.http1]
+        switch config.protocolVersion {
+        case .http1, .http2Cleartext: settings.protocols = [.http1]
+        case .http2: settings.protocols = [.http2]
+        case .auto: settings.protocols = [.http2, .http1]
+        }
         if let own = tls.certificate {
             settings.identity = .init(chain: own.certificatePEM, key: own.privateKeyPEM)
         }

@@ -1,4 +1,5 @@
 import Containers
+import HTTP
 import HTTP1
 
 /// Content in the chunked coding that one side of an exchange sends. In a slab of its own and not in the exchange: most messages
@@ -11,6 +12,9 @@ struct ChunkedContent: ~Copyable {
         decoder = ChunkedDecoder(limits: limits)
         trailers = TrailerSection(limits: limits)
     }
+
+    /// Takes a trailer that came outside of any chunked coding.
+    mutating func appendTrailer(_ line: FieldLine, of bytes: Span<UInt8>) { trailers.append(line, of: bytes) }
 
     /// As `ChunkedDecoder.decode`.
     mutating func decode(_ buffer: inout Buffer) throws(ChunkedFailure) -> ChunkedProgress {

@@ -9,6 +9,8 @@ import Net
 ///                                    ▲                         ├─▶ tunnel ─▶ closed
 ///                                    └───── pipelined bytes ───┤
 ///                                                              └─▶ lingering ─▶ closed
+///
+/// In HTTP/2 a connection is `multiplexed` and each stream a session of its own, which begins with its only exchange.
 struct DownstreamSession: ~Copyable {
     enum Phase: Equatable {
         /// A PROXY protocol header has to come first.
@@ -21,12 +23,18 @@ struct DownstreamSession: ~Copyable {
         case head
         case exchange
         case tunnel
+        /// HTTP/2 is spoken; requests come on streams, whose sessions name this one as theirs.
+        case multiplexed
         /// Our answer is out and our direction closed; what still comes is thrown away until the peer closes too.
         case lingering
     }
 
     let socket: SocketID
     let listener: ListenerState
+    /// The session of the connection that this one is a stream of; `.none` for connections.
+    let connection: SlabKey
+    /// The driver's multiplexer of a connection that speaks HTTP/2.
+    var multiplexer = SlabKey.none
     var phase: Phase
     /// The running exchange; `.none` without one.
     var exchange = SlabKey.none
@@ -74,6 +82,7 @@ struct DownstreamSession: ~Copyable {
     ) {
         self.socket = socket
         self.listener = listener
+        connection = .none
         self.phase = phase
         self.client = client
         clientPort = port
@@ -83,6 +92,28 @@ struct DownstreamSession: ~Copyable {
         self.isTrusted = isTrusted
         since = now
     }
+
+    /// The session of a stream.
+    init(stream socket: SocketID, of connection: borrowing DownstreamSession, _ key: SlabKey, now: Instant) {
+        self.socket = socket
+        listener = connection.listener
+        self.connection = key
+        phase = .waiting
+        client = connection.client
+        clientPort = connection.clientPort
+        clientText = connection.clientText
+        localPort = connection.localPort
+        httpsPort = connection.httpsPort
+        isTrusted = connection.isTrusted
+        isSecure = connection.isSecure
+        secure = connection.secure
+        policyNumber = connection.policyNumber
+        since = now
+        // A stream has one exchange.
+        closes = true
+    }
+
+    var isStream: Bool { connection != .none }
 
     /// Bytes that wait for their request's turn.
     var pendingBytes: Int { pending == nil ? 0 : BufferPool.messageBytes }

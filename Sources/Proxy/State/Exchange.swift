@@ -59,9 +59,14 @@ struct Exchange: ~Copyable {
     var isQueued = false
 
     // Request content.
+    /// How it is received; `untilClose`: on a stream, which ends with it.
     var requestFraming = BodyFraming.none
+    /// How it is sent to an upstream of HTTP/1.1.
+    var upstreamFraming = BodyFraming.none
     var requestRest = 0
-    /// `ChunkedContent` of a chunked request.
+    /// The request came on a stream of HTTP/2.
+    var isStreamed = false
+    /// `ChunkedContent` of a chunked request, or the trailers of a stream.
     var requestChunks = SlabKey.none
     var isRequestComplete = true
     var requestContentBytes = 0
@@ -77,6 +82,8 @@ struct Exchange: ~Copyable {
     var downstreamFraming = BodyFraming.none
     var isResponseComplete = false
     var isResponseStarted = false
+    /// The answer comes on a stream of HTTP/2.
+    var comesOnStream = false
     /// The upstream connection may go back to the pool after this response.
     var keepsSession = true
     /// It never may: the request's credentials would be those of the next one on it.
@@ -155,6 +162,11 @@ extension Exchange {
         awaitsContinue = head.expectsContinue
         acceptsTrailers = head.acceptsTrailers
         requestFraming = head.framing
+        upstreamFraming = head.framing
+        if isStreamed {
+            noteStreamContent()
+            return
+        }
         switch head.framing {
         case .none, .untilClose:
             isRequestComplete = true
@@ -164,6 +176,12 @@ extension Exchange {
         case .chunked:
             isRequestComplete = false
         }
+    }
+
+    /// Content of a stream ends with the peer's direction; whether there is any was said with the head.
+    private mutating func noteStreamContent() {
+        if isWebSocket { isRequestComplete = true }
+        requestFraming = isRequestComplete ? .none : .untilClose
     }
 
     /// A middleware took parameters out of the query, in the head's bytes themselves: the old places hold something else now.
@@ -184,7 +202,7 @@ extension Exchange {
     /// went upstream.
     mutating func accept(bodyLimit: Int) -> Bool {
         self.bodyLimit = bodyLimit
-        if case .length(let count) = requestFraming { return count <= bodyLimit }
+        if case .length(let count) = upstreamFraming { return count <= bodyLimit }
         return true
     }
 
@@ -207,6 +225,24 @@ extension Exchange {
         }
     }
 
+    /// The same for an answer on a stream, whose content ends with the upstream's direction; with how content goes to the client.
+    /// True: the connection ends with the answer.
+    mutating func noteStreamed(_ head: borrowing ResponseHead, isEnd: Bool) -> Bool {
+        upstreamStatus = head.status
+        keepsSession = false
+        isStream = head.isEventStream
+        responseFraming = .untilClose
+        isResponseComplete = isEnd || head.framing == .none
+        switch head.framing {
+        case .none: downstreamFraming = .none
+        case .length(0) where isEnd && isStreamed: downstreamFraming = .none
+        case .length(let count): downstreamFraming = .length(count)
+        case .chunked, .untilClose:
+            downstreamFraming = isStreamed || minorVersion == 0 ? .untilClose : .chunked
+        }
+        return downstreamFraming == .untilClose
+    }
+
     /// Decides how content goes to the client. True: the connection ends with the answer.
     mutating func planDownstreamFraming() -> Bool {
         switch responseFraming {
@@ -215,6 +251,10 @@ extension Exchange {
         case .length(let count):
             downstreamFraming = .length(count)
         case .chunked, .untilClose:
+            if isStreamed {
+                downstreamFraming = .untilClose
+                return true
+            }
             if minorVersion == 0 {
                 downstreamFraming = .untilClose
                 return true

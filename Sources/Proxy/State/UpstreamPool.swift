@@ -14,6 +14,14 @@ struct UpstreamPool: ~Copyable {
     /// Most recently used idle session of each endpoint; last in, first out.
     var newestIdle: FixedArray<SlabKey>
     var idleCount = 0
+    /// HTTP/2 may be spoken with endpoints.
+    let multiplexes: Bool
+    /// By endpoint: the connection in HTTP/2 that was made last; older ones follow in its list.
+    var newestMultiplexed: FixedArray<SlabKey>
+    /// By endpoint: the connection that is being made, and may turn out to be one in HTTP/2.
+    var opening: FixedArray<SlabKey>
+    /// By endpoint: it chose HTTP/1.1 where it had the choice.
+    var choseHTTP1: EndpointSet
     /// By endpoint: what a new secure connection is begun with.
     var resumptions: [TLSSession?]
     /// Sessions that went from one exchange of this worker to the next while others waited on other workers.
@@ -47,6 +55,10 @@ struct UpstreamPool: ~Copyable {
         cursors = state.endpoints.map { _ in AddressCursor(start: worker) }
         resumptions = state.endpoints.map { _ in nil }
         newestIdle = FixedArray(repeating: .none, count: state.endpoints.count)
+        multiplexes = state.config.protocolVersion != .http1
+        newestMultiplexed = FixedArray(repeating: .none, count: multiplexes ? state.endpoints.count : 0)
+        opening = FixedArray(repeating: .none, count: multiplexes ? state.endpoints.count : 0)
+        choseHTTP1 = EndpointSet()
         let config = state.config.pool
         idleLimit = config.maxIdle ?? config.maxConnections
         maxAge = config.maxAge.wholeNanoseconds

@@ -5,11 +5,20 @@ import Upstream
 /// State of one connection to an endpoint.
 ///
 ///     connecting ─▶ busy ─▶ idle ─▶ busy …        every state ─▶ closed
+///         └─▶ multiplexed
+///
+/// A connection that speaks HTTP/2 is `multiplexed`, and each of its streams a session of its own, which is busy until it closes.
 struct UpstreamSession: ~Copyable {
-    enum Phase: Equatable { case connecting, busy, idle }
+    enum Phase: Equatable { case connecting, busy, idle, multiplexed }
 
     let socket: SocketID
     let endpoint: EndpointState
+    /// The session of the connection that this one is a stream of; `.none` for connections.
+    let connection: SlabKey
+    /// The driver's multiplexer of a connection that speaks HTTP/2.
+    var multiplexer = SlabKey.none
+    /// It takes no more streams.
+    var isClosing = false
     /// Whose permit this connection holds.
     let upstream: UpstreamState
     /// The worker's pool that it belongs to.
@@ -39,6 +48,7 @@ struct UpstreamSession: ~Copyable {
         idleLimit: Int64, now: Instant
     ) {
         self.socket = socket
+        connection = .none
         self.endpoint = endpoint
         self.endpointIndex = endpointIndex
         self.upstream = upstream
@@ -48,6 +58,22 @@ struct UpstreamSession: ~Copyable {
         connectedAt = now
         idleSince = now
     }
+
+    /// The session of a stream.
+    init(stream socket: SocketID, of connection: borrowing UpstreamSession, _ key: SlabKey, now: Instant) {
+        self.socket = socket
+        self.connection = key
+        endpoint = connection.endpoint
+        endpointIndex = connection.endpointIndex
+        upstream = connection.upstream
+        pool = connection.pool
+        idleLimit = connection.idleLimit
+        isSecure = connection.isSecure
+        connectedAt = now
+        idleSince = now
+    }
+
+    var isStream: Bool { connection != .none }
 
     /// Serves an exchange from here on. Returns the index of its endpoint.
     mutating func begin(_ exchange: SlabKey) -> Int {

@@ -54,7 +54,9 @@ extension AccessLogFormat {
             buffer.append("\",\"query\":\"")
             redaction.appendQuery(texts.head.part(query), .json, limit: LogText.valueLimit, to: &buffer)
         }
-        buffer.append(record.head.minorVersion == 0 ? "\",\"protocol\":\"HTTP/1.0\"" : "\",\"protocol\":\"HTTP/1.1\"")
+        buffer.append("\",\"protocol\":\"")
+        buffer.append(record.head.version)
+        buffer.append("\"")
     }
 
     private func appendUpstream(

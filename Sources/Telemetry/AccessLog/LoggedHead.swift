@@ -13,8 +13,15 @@ package struct LoggedHead: Sendable {
     package var userAgent = ByteRange.empty
     package var referer = ByteRange.empty
     package var minorVersion: UInt8 = 1
+    package var isHTTP2 = false
 
     package init() {}
+
+    /// The version as log lines name it.
+    var version: StaticString {
+        if isHTTP2 { return "HTTP/2.0" }
+        return minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1"
+    }
 
     /// Takes over where a parsed head has its parts. The ranges stay valid for `head`'s bytes only.
     package init(_ head: borrowing RequestHead) {
@@ -24,6 +31,7 @@ package struct LoggedHead: Sendable {
         query = head.query
         authority = head.authority
         minorVersion = head.minorVersion
+        isHTTP2 = head.isHTTP2
         for index in 0..<head.fields.count {
             switch head.fields[index].known {
             case .userAgent: if userAgent.isEmpty { userAgent = head.fields[index].value }

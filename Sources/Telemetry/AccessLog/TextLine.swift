@@ -55,7 +55,8 @@ enum TextLine {
         LogText.append(texts.head.part(record.head.method), .hexadecimal, limit: nameLimit, to: &buffer)
         buffer.append(0x20)
         redaction.appendTarget(texts.head.part(record.head.target), .hexadecimal, to: &buffer)
-        buffer.append(record.head.minorVersion == 0 ? " HTTP/1.0" : " HTTP/1.1")
+        buffer.append(" ")
+        buffer.append(record.head.version)
     }
 
     static func appendReferer(

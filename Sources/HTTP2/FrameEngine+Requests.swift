@@ -1,47 +1,33 @@
 package import Containers
 package import HTTP
 
-/// The client's side of a connection: requests go, responses come.
-package struct ClientConnection: ~Copyable {
-    package enum RequestStart: Sendable, Equatable {
-        case started(UInt32)
-        /// Nothing was written: there is not enough tailroom.
-        case noRoom
-        /// As many streams are open as the peer allows: one has to end first.
-        case noStream
-        /// The peer takes no more streams, or their numbers are used up: another connection is needed.
-        case closing
-    }
+/// What came of beginning a request.
+package enum RequestStart: Sendable, Equatable {
+    case started(UInt32)
+    /// Nothing was written: there is not enough tailroom.
+    case noRoom
+    /// As many streams are open as the peer allows: one has to end first.
+    case noStream
+    /// The peer takes no more streams, or their numbers are used up: another connection is needed.
+    case closing
+}
 
-    package var frames: FrameEngine
-
+/// The heads that a client sends.
+extension FrameEngine {
     /// Streams that we open at most before the peer says how many it allows (RFC 9113 section 6.5.2 recommends 100 at least).
     private static let streamsBeforeSettings = 100
 
-    package init(settings: LocalSettings = LocalSettings(), limits: FloodLimits = FloodLimits()) {
-        frames = FrameEngine(isServer: false, settings: settings, limits: limits)
-    }
-
-    /// Tailroom that `start` needs.
-    package static let startCount = 24 + LocalSettings.byteCount
-
-    /// Writes preface and settings; before anything else.
-    package mutating func start(_ output: inout Buffer) {
-        output.append(FrameEngine.prefaceBytes)
-        frames.start(to: &output)
-    }
-
     /// Whether another connection is needed for a new request.
     package var isClosing: Bool {
-        frames.goAwayReceived != nil || frames.failure != nil || frames.nextStream > 0x7FFF_FFFF
+        goAwayReceived != nil || failure != nil || nextStream > 0x7FFF_FFFF
     }
 
     /// Streams that may be opened now.
     package var streamsLeft: Int {
         if isClosing { return 0 }
         let most =
-            frames.peer.concurrentStreams ?? (frames.hasPeerSettings ? StreamTable.most : Self.streamsBeforeSettings)
-        return max(0, min(most, StreamTable.most) - frames.openStreams)
+            peer.concurrentStreams ?? (hasPeerSettings ? StreamTable.most : Self.streamsBeforeSettings)
+        return max(0, min(most, StreamTable.most) - openStreams)
     }
 
     /// Begins a request, as `RequestEncoder` would write it.
@@ -59,27 +45,27 @@ package struct ClientConnection: ~Copyable {
         acceptsTrailers: Bool = false, sendExpect: Bool = false, end: Bool, _ tables: borrowing HPACKTables,
         _ output: inout Buffer
     ) throws(UnsafeBytes) -> RequestStart {
-        if isClosing || (upgrade && !frames.peer.allowsConnect) { return .closing }
+        if isClosing || (upgrade && !peer.allowsConnect) { return .closing }
         if streamsLeft == 0 { return .noStream }
         guard ByteScan.isVisible(path), ByteScan.isVisible(host) else { throw UnsafeBytes() }
         let room = head.byteCount &+ 2 &* additions.count &+ path.count &+ host.count
         guard FrameEngine.blockRoom(room, head.fields.count) <= output.tailroom else { return .noRoom }
-        let stream = frames.nextStream
-        var new = Stream(id: stream, sendWindow: frames.peer.streamWindow, receiveWindow: frames.local.streamWindow)
+        let stream = nextStream
+        var new = Stream(id: stream, sendWindow: peer.streamWindow, receiveWindow: local.streamWindow)
         if end { new.flags.insert(.localEnded) }
         if upgrade { new.flags.insert(.isTunnel) }
         if head.method == .head { new.flags.insert(.isHead) }
-        guard frames.streams.open(new) != nil else { return .noStream }
-        frames.nextStream = stream &+ 2
-        frames.counters.streams &+= 1
-        let start = frames.beginBlock(&output)
+        guard streams.open(new) != nil else { return .noStream }
+        nextStream = stream &+ 2
+        counters.streams &+= 1
+        let start = beginBlock(&output)
         appendPseudoFields(bytes, head, path, host, isSecure, upgrade, &output)
-        frames.encoder.append(head.fields, of: bytes, tables, to: &output)
-        if additions.count > 0 { frames.encoder.append(additions: additions, tables, to: &output) }
+        encoder.append(head.fields, of: bytes, tables, to: &output)
+        if additions.count > 0 { encoder.append(additions: additions, tables, to: &output) }
         if case .length(let length) = framing { FieldEncoder.append(contentLength: length, to: &output) }
-        if sendExpect { frames.encoder.append(literal: "expect", "100-continue", to: &output) }
-        if acceptsTrailers && !upgrade { frames.encoder.append(literal: "te", "trailers", to: &output) }
-        frames.endBlock(stream, isEnd: end, from: start, &output)
+        if sendExpect { encoder.append(literal: "expect", "100-continue", to: &output) }
+        if acceptsTrailers && !upgrade { encoder.append(literal: "te", "trailers", to: &output) }
+        endBlock(stream, isEnd: end, from: start, &output)
         return .started(stream)
     }
 
@@ -88,17 +74,17 @@ package struct ClientConnection: ~Copyable {
         _ isSecure: Bool, _ upgrade: Bool, _ output: inout Buffer
     ) {
         if upgrade {
-            frames.encoder.append(literal: ":method", "CONNECT", to: &output)
-            frames.encoder.append(literal: ":protocol", "websocket", to: &output)
+            encoder.append(literal: ":method", "CONNECT", to: &output)
+            encoder.append(literal: ":protocol", "websocket", to: &output)
         } else if head.method == .get {
             output.append(0x82)
         } else if head.method == .post {
             output.append(0x83)
         } else {
-            frames.encoder.append(name: 2, value: bytes.extracting(head.methodRange.range), to: &output)
+            encoder.append(name: 2, value: bytes.extracting(head.methodRange.range), to: &output)
         }
         output.append(isSecure ? 0x87 : 0x86)
-        frames.encoder.append(authority: host, to: &output)
+        encoder.append(authority: host, to: &output)
         appendPath(bytes, head, path, &output)
     }
 

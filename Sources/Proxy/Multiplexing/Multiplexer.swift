@@ -1,0 +1,40 @@
+import Containers
+import EventLoop
+import HTTP2
+
+/// State of one HTTP/2 connection, of a client or to an endpoint, below its streams.
+struct Multiplexer: ~Copyable {
+    let socket: SocketID
+    /// The worker's session of the connection.
+    let owner: SlabKey
+    let fieldLimits: FieldLimits
+    var frames: FrameEngine
+    /// Numbers of streams to places in the driver's slab.
+    var index = StreamIndex()
+    /// Received bytes that were not looked at yet.
+    var input: Buffer?
+    /// Frames that were written and not sent.
+    var output: Buffer?
+    /// Ends of the list of streams; places in the driver's slab, -1: empty.
+    var firstStream: Int32 = -1
+    /// Streams with content that waits for a window or for room on the connection, those at the front first.
+    var waiting = RingQueue<SlabKey>()
+    /// Has something to be sent at the end of the turn.
+    var isDirty = false
+    /// Nothing is read before what is queued for the peer is sent: it sends requests and does not read the answers.
+    var isHeldUp = false
+    /// Nothing more comes of it and nothing can be sent.
+    var isOver = false
+    /// The peer was asked to open no more streams.
+    var saidGoAway = false
+
+    init(socket: SocketID, owner: SlabKey, frames: consuming FrameEngine, fieldLimits: FieldLimits) {
+        self.socket = socket
+        self.owner = owner
+        self.fieldLimits = fieldLimits
+        self.frames = frames
+    }
+
+    /// Streams that have not been closed by the worker.
+    var streamCount: Int { index.count }
+}

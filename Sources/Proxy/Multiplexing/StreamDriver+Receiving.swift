@@ -1,0 +1,231 @@
+import Containers
+import EventLoop
+import HTTP
+import HTTP2
+
+/// From bytes of connections to the news of streams.
+extension StreamDriver where Base: ~Copyable {
+    /// Bytes of a connection have come. What they mean is told by `nextStreamEvent`.
+    mutating func receive(_ key: SlabKey, _ buffer: consuming Buffer) {
+        guard multiplexers.contains(key), !multiplexers[key].isOver else {
+            base.buffers.give(buffer)
+            return
+        }
+        if let old = multiplexers[key].input.take() {
+            var joined = base.buffers.take(atLeast: old.count &+ buffer.count)
+            joined.append(old)
+            joined.append(buffer)
+            base.buffers.give(old)
+            base.buffers.give(buffer)
+            multiplexers[key].input = consume joined
+        } else {
+            multiplexers[key].input = consume buffer
+        }
+        readable.append(key)
+    }
+
+    /// What is queued for the peer is sent: waiting streams go on, and so does reading.
+    mutating func onConnectionDrained(_ key: SlabKey) {
+        guard multiplexers.contains(key) else { return }
+        multiplexers[key].frames.outputWasSent()
+        pumpWaiting(key)
+        guard multiplexers[key].isHeldUp else { return }
+        multiplexers[key].isHeldUp = false
+        base.resume(multiplexers[key].socket)
+        readable.append(key)
+    }
+
+    /// The next news. Nil: there is none, or a connection's has to wait until it is drained.
+    mutating func nextStreamEvent() -> StreamEvent? {
+        while true {
+            if let stream = noted.popFirst() {
+                if let event = takeNews(stream) { return .socket(event) }
+                continue
+            }
+            guard let key = readable.first else { return nil }
+            if let event = read(key) { return event }
+            // News of streams come before the next bytes.
+            if noted.isEmpty, !hasInput(key) { _ = readable.popFirst() }
+        }
+    }
+
+    private mutating func hasInput(_ key: SlabKey) -> Bool {
+        multiplexers.contains(key) && !multiplexers[key].isHeldUp && multiplexers[key].input != nil
+    }
+
+    /// One piece of news; the stream stays noted while it has more.
+    private mutating func takeNews(_ stream: SlabKey) -> IOEvent? {
+        guard streams.contains(stream) else { return nil }
+        streams[stream].isNoted = false
+        let socket = Self.socket(stream)
+        if streams[stream].isGone {
+            if streams[stream].toldGone { return nil }
+            streams[stream].toldGone = true
+            return .failed(socket, .reset)
+        }
+        if streams[stream].isDrained {
+            streams[stream].isDrained = false
+            if !streams[stream].isPaused && hasUntold(stream) { note(stream) }
+            return .drained(socket)
+        }
+        if streams[stream].isPaused { return nil }
+        if let buffer = streams[stream].inbound.take() {
+            if streams[stream].sawEnd { note(stream) }
+            giveBack(stream, buffer.count)
+            return .data(socket, buffer)
+        }
+        guard streams[stream].sawEnd, !streams[stream].toldEnd else { return nil }
+        streams[stream].toldEnd = true
+        return .endOfStream(socket)
+    }
+
+    private mutating func hasUntold(_ stream: SlabKey) -> Bool {
+        streams[stream].inbound != nil || streams[stream].sawEnd && !streams[stream].toldEnd
+    }
+
+    /// Content of a stream is with the worker: the peer may send as much again.
+    private mutating func giveBack(_ stream: SlabKey, _ count: Int) {
+        giveBack(streams[stream].connection, streams[stream].id, count)
+    }
+
+    mutating func giveBack(_ key: SlabKey, _ id: UInt32, _ count: Int) {
+        guard multiplexers.contains(key), !multiplexers[key].isOver else { return }
+        var output = takeOutput(key, room: 64)
+        multiplexers[key].frames.consumed(id, count, &output)
+        keepOutput(key, output)
+    }
+
+    /// The next event of a connection's bytes. Nil: there is none, or one that only streams' news come of.
+    private mutating func read(_ key: SlabKey) -> StreamEvent? {
+        guard multiplexers.contains(key), !multiplexers[key].isHeldUp, !holdsUp(key),
+            var input = multiplexers[key].input.take()
+        else { return nil }
+        var output = takeOutput(key, room: FrameEngine.replyRoom)
+        section.limits = multiplexers[key].fieldLimits
+        var at = 0
+        let event = multiplexers[key].frames.next(
+            input.span, &at, now: base.now, tables, into: &section, &output)
+        keepOutput(key, output)
+        if case .data(let id, let range, let isEnd) = event {
+            takeContent(key, id, input, range, isEnd: isEnd)
+            keepInput(key, input, from: at)
+            return nil
+        }
+        if event == .none {
+            input.dropFirst(at)
+            if input.isEmpty {
+                base.buffers.give(input)
+            } else {
+                base.unread(multiplexers[key].socket, input)
+            }
+            return nil
+        }
+        keepInput(key, input, from: at)
+        return take(event, key)
+    }
+
+    /// Whether answers wait for a peer that does not read them: neither are its requests read then.
+    private mutating func holdsUp(_ key: SlabKey) -> Bool {
+        guard isCongested(key) else { return false }
+        multiplexers[key].isHeldUp = true
+        base.pause(multiplexers[key].socket)
+        return true
+    }
+
+    private mutating func keepInput(_ key: SlabKey, _ input: consuming Buffer, from count: Int) {
+        input.dropFirst(count)
+        // The engine may have more to say of an end without bytes: what is empty is kept for that.
+        multiplexers[key].input = consume input
+    }
+
+    private mutating func take(_ event: HTTP2Event, _ key: SlabKey) -> StreamEvent? {
+        switch event {
+        case .none, .data, .pong, .outputFull:
+            break
+        case .settingsChanged:
+            pumpWaiting(key)
+            if !multiplexers[key].frames.isServer { return .roomier(owner: multiplexers[key].owner) }
+        case .request(let id, let isEnd):
+            if let stream = open(key, id, isEnd: isEnd) {
+                return .request(stream, owner: multiplexers[key].owner, isEnd: isEnd)
+            }
+        case .refused(let id, let code, let isEnd):
+            if let stream = find(key, id) { return .tooLarge(Self.socket(stream), code) }
+            if multiplexers[key].frames.isServer, let stream = open(key, id, isEnd: isEnd) {
+                return .refused(stream, owner: multiplexers[key].owner, code)
+            }
+        case .response(let id, let isEnd):
+            if let stream = find(key, id) {
+                streams[stream].sawEnd = isEnd
+                streams[stream].toldEnd = isEnd
+                return .response(Self.socket(stream), isEnd: isEnd)
+            }
+        case .interim(let id):
+            if let stream = find(key, id) { return .interim(Self.socket(stream)) }
+        case .trailers(let id):
+            if let stream = find(key, id) {
+                streams[stream].sawEnd = true
+                if !streams[stream].isPaused { note(stream) }
+                return .trailers(Self.socket(stream))
+            }
+        case .reset(let id, _, _), .malformed(let id, _):
+            if let stream = find(key, id) {
+                streams[stream].isGone = true
+                note(stream)
+            }
+        case .windowOpened(let id):
+            if id == 0 { pumpWaiting(key) } else if let stream = find(key, id) { pump(stream) }
+        case .goAway:
+            return .goingAway(owner: multiplexers[key].owner, isServer: multiplexers[key].frames.isServer)
+        case .failed(_, let reason):
+            counters.note(reason)
+            multiplexers[key].isOver = true
+            if let input = multiplexers[key].input.take() { base.buffers.give(input) }
+            return .over(owner: multiplexers[key].owner, isServer: multiplexers[key].frames.isServer)
+        }
+        return nil
+    }
+
+    private mutating func open(_ key: SlabKey, _ id: UInt32, isEnd: Bool) -> SocketID? {
+        if let stream = insertStream(key, id) {
+            streams[stream].sawEnd = isEnd
+            streams[stream].toldEnd = isEnd
+            return Self.socket(stream)
+        }
+        var output = takeOutput(key, room: 64)
+        _ = multiplexers[key].frames.reset(id, .refusedStream, &output)
+        keepOutput(key, output)
+        return nil
+    }
+
+    /// DATA: told at once, unless the worker wants none; kept then.
+    private mutating func takeContent(
+        _ key: SlabKey, _ id: UInt32, _ input: borrowing Buffer, _ range: ByteRange, isEnd: Bool
+    ) {
+        let count = Int(range.count)
+        guard let stream = find(key, id), !streams[stream].isGone else {
+            giveBack(key, id, count)
+            return
+        }
+        if isEnd { streams[stream].sawEnd = true }
+        if count > 0 { keepContent(stream, input, range.range) }
+        if !streams[stream].isPaused { note(stream) }
+    }
+
+    private mutating func keepContent(_ stream: SlabKey, _ input: borrowing Buffer, _ range: Range<Int>) {
+        guard var held = streams[stream].inbound.take() else {
+            var fresh = base.buffers.take(atLeast: max(range.count, BufferPool.headBytes &+ 1))
+            fresh.append(input, range)
+            streams[stream].inbound = consume fresh
+            return
+        }
+        if held.tailroom < range.count {
+            var larger = base.buffers.take(atLeast: max(2 &* held.count, held.count &+ range.count))
+            larger.append(held)
+            swap(&held, &larger)
+            base.buffers.give(larger)
+        }
+        held.append(input, range)
+        streams[stream].inbound = consume held
+    }
+}

@@ -1,0 +1,213 @@
+import Containers
+package import EventLoop
+import HTTP
+import HTTP1
+import HTTP2
+import Net
+import TLS
+
+/// A driver on which each stream of an HTTP/2 connection is a socket: the engine serves requests of all versions in the same way.
+///
+///     worker ──▶ StreamDriver ──┬──▶ base driver                        sockets
+///                               └──▶ multiplexer ──▶ base driver        streams
+///
+/// What differs is how a head is written and read (`StreamDriver+Heads`), and that the news of streams are pulled with
+/// `nextStreamEvent`. Bytes of a connection's own socket come to `receive`.
+///
+/// Back-pressure: content of a paused stream stays here and is not given back to the peer's window, so that the window bounds
+/// it. Content to the peer goes on while the connection's socket has little queued, one frame of each waiting stream in turn.
+package struct StreamDriver<Base: IODriver & ~Copyable>: ~Copyable {
+    package var base: Base
+    var multiplexers: Slab<Multiplexer>
+    var streams: Slab<StreamSocket>
+    var outputs: Slab<StreamOutput>
+    /// The fields that came last.
+    var section = FieldSection()
+    let tables = HPACKTables()
+    /// Of requests that are sent.
+    var outgoing = RequestHead()
+    let requestParser = RequestParser(
+        limits: RequestLimits(
+            targetBytes: 1 << 20, fieldBytes: 1 << 20, headBytes: 1 << 20, fields: RequestHead.fieldsCapacity))
+    /// Connections with received bytes, or with a notice to tell.
+    var readable = RingQueue<SlabKey>()
+    /// Streams with news.
+    var noted = RingQueue<SlabKey>()
+    /// Connections with something to be sent at the end of the turn.
+    var dirty = RingQueue<SlabKey>()
+    package var counters = MultiplexerCounters()
+
+    init(_ base: consuming Base, connectionsLimit: Int, streamsLimit: Int) {
+        self.base = base
+        multiplexers = Slab(limit: connectionsLimit)
+        streams = Slab(limit: streamsLimit)
+        outputs = Slab(limit: min(streamsLimit &* 16, Int(Int32.max) - 1))
+    }
+
+    /// Set in the index of each stream's id; places of sockets are below.
+    static var socketMark: UInt32 { 0x8000_0000 }
+
+    @inline(__always)
+    static func isStream(_ socket: SocketID) -> Bool { socket.index & socketMark != 0 }
+
+    static func socket(_ stream: SlabKey) -> SocketID {
+        SocketID(index: stream.index | socketMark, generation: stream.generation)
+    }
+
+    static func stream(_ socket: SocketID) -> SlabKey {
+        SlabKey(index: socket.index & ~socketMark, generation: socket.generation)
+    }
+
+    /// Something stands in `nextStreamEvent`.
+    @inline(__always)
+    var hasStreamEvents: Bool { readable.count &+ noted.count > 0 }
+
+    // MARK: Connections
+
+    /// Speaks HTTP/2 on a connection from here on. Nil: there are too many.
+    mutating func multiplex(
+        _ socket: SocketID, owner: SlabKey, isServer: Bool, settings: LocalSettings, limits: FloodLimits,
+        fieldLimits: FieldLimits
+    ) -> SlabKey? {
+        var frames = FrameEngine(isServer: isServer, settings: settings, limits: limits)
+        var output = base.buffers.take(.head)
+        frames.start(&output)
+        let made = multiplexers.insert(
+            Multiplexer(socket: socket, owner: owner, frames: frames, fieldLimits: fieldLimits))
+        guard let key = made else {
+            base.buffers.give(output)
+            return nil
+        }
+        multiplexers[key].output = consume output
+        markDirty(key)
+        return key
+    }
+
+    /// Forgets a connection whose streams are closed already; its socket is the caller's to close.
+    mutating func endMultiplexing(_ key: SlabKey) {
+        guard var ended = multiplexers.remove(key) else { return }
+        counters.add(ended.frames.counters)
+        if let input = ended.input.take() { base.buffers.give(input) }
+        if let output = ended.output.take() { base.buffers.give(output) }
+    }
+
+    /// A stream of the connection; nil without any.
+    mutating func anyStream(of key: SlabKey) -> SocketID? {
+        guard multiplexers.contains(key) else { return nil }
+        guard let stream = streams.key(at: Int(multiplexers[key].firstStream)) else { return nil }
+        return Self.socket(stream)
+    }
+
+    mutating func streamCount(of key: SlabKey) -> Int {
+        multiplexers.contains(key) ? multiplexers[key].streamCount : 0
+    }
+
+    /// Asks the peer to open no more streams: once kindly, and with `isFinal` those behind the last one are not served.
+    mutating func goAway(_ key: SlabKey, isFinal: Bool) {
+        guard multiplexers.contains(key), !multiplexers[key].isOver else { return }
+        if multiplexers[key].saidGoAway && !isFinal { return }
+        multiplexers[key].saidGoAway = true
+        var output = takeOutput(key, room: 64)
+        if isFinal {
+            _ = multiplexers[key].frames.goAway(.noError, &output)
+        } else {
+            _ = multiplexers[key].frames.shutdownNotice(&output)
+        }
+        keepOutput(key, output)
+    }
+
+    /// Nothing more can be sent or will come: what the streams still send goes nowhere.
+    mutating func markOver(_ key: SlabKey) {
+        if multiplexers.contains(key) { multiplexers[key].isOver = true }
+    }
+
+    // MARK: The list of streams
+
+    /// Makes a stream's socket; nil: there are too many.
+    mutating func insertStream(_ key: SlabKey, _ id: UInt32) -> SlabKey? {
+        let isServer = multiplexers[key].frames.isServer
+        guard let stream = streams.insert(StreamSocket(connection: key, id: id, isServer: isServer)) else { return nil }
+        let first = multiplexers[key].firstStream
+        streams[stream].next = first
+        if let old = streams.key(at: Int(first)) { streams[old].previous = Int32(truncatingIfNeeded: stream.index) }
+        multiplexers[key].firstStream = Int32(truncatingIfNeeded: stream.index)
+        if id != 0 { multiplexers[key].index.insert(id, Int(stream.index)) }
+        return stream
+    }
+
+    mutating func unlink(_ stream: borrowing StreamSocket) {
+        if let next = streams.key(at: Int(stream.next)) { streams[next].previous = stream.previous }
+        if let previous = streams.key(at: Int(stream.previous)) {
+            streams[previous].next = stream.next
+        } else if multiplexers.contains(stream.connection) {
+            multiplexers[stream.connection].firstStream = stream.next
+        }
+        if stream.id != 0, multiplexers.contains(stream.connection) {
+            multiplexers[stream.connection].index.remove(stream.id)
+        }
+    }
+
+    mutating func find(_ key: SlabKey, _ id: UInt32) -> SlabKey? {
+        guard let place = multiplexers[key].index.find(id) else { return nil }
+        return streams.key(at: place)
+    }
+
+    /// The worker shall hear of a stream.
+    mutating func note(_ stream: SlabKey) {
+        if streams[stream].isNoted { return }
+        streams[stream].isNoted = true
+        noted.append(stream)
+    }
+
+    // MARK: Output
+
+    mutating func markDirty(_ key: SlabKey) {
+        if multiplexers[key].isDirty { return }
+        multiplexers[key].isDirty = true
+        dirty.append(key)
+    }
+
+    /// The connection's output with at least `room` bytes of tailroom: the one that is being filled, or a new one.
+    mutating func takeOutput(_ key: SlabKey, room: Int) -> Buffer {
+        if let output = multiplexers[key].output.take() {
+            if output.tailroom >= room { return output }
+            if output.isEmpty {
+                base.buffers.give(output)
+            } else {
+                base.send(multiplexers[key].socket, output, more: true)
+                markDirty(key)
+            }
+        }
+        return base.buffers.take(atLeast: max(room, BufferPool.headBytes &+ 1))
+    }
+
+    mutating func keepOutput(_ key: SlabKey, _ output: consuming Buffer) {
+        if output.isEmpty {
+            base.buffers.give(output)
+            return
+        }
+        multiplexers[key].output = consume output
+        markDirty(key)
+    }
+
+    /// Hands what was written so far to the connection's socket.
+    mutating func flushConnection(_ key: SlabKey) {
+        guard multiplexers.contains(key) else { return }
+        let socket = multiplexers[key].socket
+        if let output = multiplexers[key].output.take() {
+            base.send(socket, output, more: false)
+        } else {
+            base.flush(socket)
+        }
+        if base.queuedBytes(socket) == 0 { multiplexers[key].frames.outputWasSent() }
+    }
+
+    /// Sends what the turn has written.
+    mutating func flushStreams() {
+        while let key = dirty.popFirst() {
+            guard multiplexers.contains(key) else { continue }
+            multiplexers[key].isDirty = false
+            flushConnection(key)
+        }
+    }
+}
