@@ -307,14 +307,30 @@ extension EpollDriver {
         return buffer
     }
 
-    /// Our close_notify, behind all content.
+    /// Our close_notify, behind all content. The end of the direction comes next: with nothing before it, both are one segment,
+    /// and the peer is woken once.
     mutating func sealEnd(_ id: SocketID) {
         let key = slots[id].tls
         guard tls.contains(key), tls[key].phase == .open, !tls[key].saidEnd else { return }
         tls[key].saidEnd = true
         var output = buffers.take(.head)
         tls[key].stream.close(&output)
-        if output.isEmpty { buffers.give(output) } else { enqueue(id, output, more: false) }
+        guard !output.isEmpty, slots[id].queuedBytes == 0, !slots[id].flags.contains(.connecting) else {
+            if output.isEmpty { buffers.give(output) } else { enqueue(id, output, more: false) }
+            return
+        }
+        switch Socket.sendLast(slots[id].descriptor.number, output) {
+        case .bytes(let count) where count == output.count:
+            buffers.give(output)
+        case .bytes(let count):
+            output.dropFirst(count)
+            append(id, output, isBlocked: true)
+        case .wouldBlock:
+            append(id, output, isBlocked: true)
+        case .failed:
+            buffers.give(output)
+            markBroken(id)
+        }
     }
 
     /// Before a close: the peer can tell an end from a break, if the kernel takes it at once.

@@ -107,6 +107,15 @@ package enum Socket {
             })
     }
 
+    /// Sends the last bytes before an end of this direction that comes at once: both go in one segment.
+    package static func sendLast(_ socket: Int32, _ buffer: borrowing Buffer) -> SendResult {
+        // SAFETY: as above.
+        sendResult(
+            unsafe buffer.withReadable { (memory: UnsafeRawPointer, count: Int) -> Int in
+                unsafe cl_send_last(socket, memory, count)
+            })
+    }
+
     /// Sends two buffers' readable bytes in one call.
     package static func send(_ socket: Int32, _ first: borrowing Buffer, _ second: borrowing Buffer) -> SendResult {
         // SAFETY: as above.

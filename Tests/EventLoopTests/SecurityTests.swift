@@ -10,14 +10,7 @@ import YAML
         let scene = try DriverScene(pipes: 0)
         let peer = try scene.connect()
         scene.secure(peer.socket, try Self.server())
-        var settings = TLSClientContext.Settings()
-        settings.verifies = false
-        let context = try TLSClientContext(settings)
-        var made = TLSStream(client: context, name: TLSPeerName(text: "api.example.com", isAddress: false))
-        guard var client = made.take() else {
-            Issue.record("no memory")
-            return
-        }
+        var client = try Self.client()
         try Self.shakeHands(&client, peer, scene)
         // A record that comes in two parts, and a second one with the rest of it: more than a buffer of the usual size holds.
         let content = (0..<26_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
@@ -33,6 +26,55 @@ import YAML
         scene.close(peer.socket)
         #expect(scene.outstandingBuffers == 0)
     }
+
+    @Test(arguments: [false, true])
+    func `content, the end that TLS says, and the end of the connection come in this order`(isWhole: Bool) throws {
+        let scene = try DriverScene(pipes: 0)
+        let peer = try scene.connect()
+        scene.secure(peer.socket, try Self.server())
+        var client = try Self.client()
+        try Self.shakeHands(&client, peer, scene)
+        scene.send(peer.socket, [1, 2, 3])
+        if isWhole { scene.close(peer.socket) } else { scene.shutdownWrite(peer.socket) }
+        var received: [UInt8] = []
+        let hasEnded = scene.run {
+            let isOpen = peer.read()
+            received += peer.received
+            peer.forgetReceived()
+            return !isOpen
+        }
+        #expect(hasEnded)
+        let read = Self.read(received, &client)
+        #expect(read.content == [1, 2, 3] && read.saysEnd)
+        if !isWhole { scene.close(peer.socket) }
+        #expect(scene.outstandingBuffers == 0)
+    }
+
+    /// The content of sealed bytes, and whether TLS says behind it that this was all.
+    private static func read(_ bytes: [UInt8], _ client: inout TLSStream) -> (content: [UInt8], saysEnd: Bool) {
+        var input = Buffer(capacity: max(1, bytes.count))
+        input.append(bytes)
+        var content = Buffer(capacity: 16_384)
+        while true {
+            switch client.read(&input, into: &content, limit: content.tailroom) {
+            case .content: continue
+            case .ended: return (DriverScene.bytes(content), true)
+            case .needsInput, .needsRoom, .failed: return (DriverScene.bytes(content), false)
+            }
+        }
+    }
+
+    private static func client() throws -> TLSStream {
+        var settings = TLSClientContext.Settings()
+        settings.verifies = false
+        guard
+            let client = TLSStream(
+                client: try TLSClientContext(settings), name: TLSPeerName(text: "api.example.com", isAddress: false))
+        else { throw NoMemory() }
+        return client
+    }
+
+    private struct NoMemory: Error {}
 
     private static func shakeHands(_ client: inout TLSStream, _ peer: Peer, _ scene: DriverScene) throws {
         var isDone = false

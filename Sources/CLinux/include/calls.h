@@ -67,6 +67,14 @@ static inline long cl_send(int fd, const void *bytes, size_t count) {
     return result;
 }
 
+// What waits in the kernel for more, or for the end of the direction, and goes with it in one segment.
+static inline long cl_send_last(int fd, const void *bytes, size_t count) {
+    long result;
+    do result = cl_call(SYS_sendto, fd, (long)bytes, (long)count, MSG_NOSIGNAL | MSG_MORE, 0, 0);
+    while (result == -EINTR);
+    return result;
+}
+
 static inline int64_t cl_monotonic_ns(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
