@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support.gateway import Gateway
+from support.http2 import H2Upstream
 from support.raw import RawUpstream
 from support.service import Service
 
@@ -91,3 +92,17 @@ def proxy(gateway):
     def make(url: str, **options) -> Gateway:
         return gateway(f"listen: 127.0.0.1:0\nroutes:\n  - path: /*\n    upstream: {url}\n", **options)
     return make
+
+
+@pytest.fixture
+def h2_upstream():
+    """Makes scripted upstreams that speak HTTP/2: `h2_upstream(script)`."""
+    made = []
+
+    def make(*arguments, **options) -> H2Upstream:
+        made.append(H2Upstream(*arguments, **options))
+        return made[-1]
+
+    yield make
+    problems = [problem for one in made for problem in one.close()]
+    assert not problems, f"the upstream got what is not strict HTTP/2, or its script failed: {problems}"
