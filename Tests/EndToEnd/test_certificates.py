@@ -248,7 +248,8 @@ def test_a_hundred_reloads_with_a_new_certificate_each_fail_no_handshake(gateway
             make(tmp_path, "own", f"/CN=own {number}", "own", "subjectAltName=DNS:api.example.com")
             assert running.reload()
             own = ssl.PEM_cert_to_DER_cert((tmp_path / "own.pem").read_text())
-            assert shown(running.port()) == own, f"reload {number} is not in force"
+            # Workers take a configuration up with their next turn.
+            eventually(lambda: shown(running.port()) == own, 10, f"the certificate of reload {number}")
             before = len(handshakes)
             eventually(lambda: len(handshakes) > before or failures, 10, "a handshake of the load")
     finally:

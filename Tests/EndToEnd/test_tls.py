@@ -351,6 +351,24 @@ def test_upstreams_are_told_of_the_clients_certificate(gateway, upstream, versio
         assert not {"client-cert", "client-cert-chain"} & seen(client, fields=SPOOFED).keys(), "there is none to tell of"
 
 
+def test_upstreams_are_told_of_the_clients_certificate_with_http2_too(gateway, upstream):
+    tls = f"certificates: [{certificate('ecdsa')}], client_auth: {{ ca: {CA}, require: false, forward: certificate }}"
+    running = gateway(secure(tls, upstream(mirror).url))
+    port, host = running.port(), "api.example.com"
+
+    def curl(*arguments) -> dict:
+        done = subprocess.run(
+            ["curl", "-sS", "--http2", "-w", "\n%{http_version}", "--cacert", CA, "--resolve", f"{host}:{port}:127.0.0.1", "-H", "Client-Cert: :AAAA:",
+             "-H", "Client-Cert-Chain: :BBBB:", *arguments, f"https://{host}:{port}/"], capture_output=True, text=True, timeout=30)
+        body, _, version = done.stdout.rpartition("\n")
+        assert done.returncode == 0 and version == "2", done.stderr
+        return json.loads(body)
+
+    fields = curl("--cert", pem("client"), "--key", key("client"))
+    assert fields["client-cert"] == byte_sequence(der("client")) and "client-cert-chain" not in fields
+    assert not {"client-cert", "client-cert-chain"} & curl().keys()
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_with_the_chain_sessions_are_not_resumed(gateway, upstream, version):
     # Of a listener whose other names resume theirs.
