@@ -73,7 +73,7 @@ def starters(bench: Bench) -> dict[str, object]:
 
 
 def measure_cpu(bench: Bench, arguments: argparse.Namespace) -> dict[str, dict[str, cases.Series]]:
-    chosen = [without_pending(case) for case in cpu_cases(arguments.seconds) if wanted(case[0], arguments)]
+    chosen = [case for case in cpu_cases(arguments.seconds) if wanted(case[0], arguments)]
     names = list(dict.fromkeys(name for _, _, proxies, _ in chosen for name in proxies))
     start = starters(bench)
     results = {case[0]: {name: cases.Series() for name in case[2]} for case in chosen}
@@ -108,15 +108,7 @@ def truncate_logs(bench: Bench) -> None:
 
 
 def wanted(case: str, arguments: argparse.Namespace) -> bool:
-    if not arguments.only:
-        return case not in report.PENDING
-    return any(case.startswith(prefix) for prefix in arguments.only.split(","))
-
-
-def without_pending(case: tuple[str, str, list[str], object]) -> tuple[str, str, list[str], object]:
-    """What the gateway cannot do yet is measured, when it is asked for, with the others alone."""
-    name, unit, proxies, run = case
-    return name, unit, [proxy for proxy in proxies if name not in report.PENDING or not proxy.startswith("martlet")], run
+    return not arguments.only or any(case.startswith(prefix) for prefix in arguments.only.split(","))
 
 
 def measure_memory(bench: Bench, arguments: argparse.Namespace) -> dict[str, float]:
@@ -134,10 +126,10 @@ def measure_memory(bench: Bench, arguments: argparse.Namespace) -> dict[str, flo
     for kind in ("tls", "h2"):
         case = f"{kind}-idle"
         for name in ("martlet", "nginx", "haproxy"):
-            if not wanted(case, arguments) or (case in report.PENDING and name == "martlet"):
-                continue
-            with start[f"{name}-tls"]() as proxy:
-                values[f"{case}-{name}"] = secure.idle_bytes(bench, proxy, "idle" if kind == "tls" else "idle-h2", IDLE_CONNECTIONS)
+            if wanted(case, arguments):
+                with start[f"{name}-tls"]() as proxy:
+                    load = "idle" if kind == "tls" else "idle-h2"
+                    values[f"{case}-{name}"] = secure.idle_bytes(bench, proxy, load, IDLE_CONNECTIONS)
     return values
 
 

@@ -19,7 +19,7 @@ API_KEY = "benchmark-key"
 # One suite for everybody, and one ticket for a handshake; HAProxy has no option for the latter and gives two.
 SUITE = "TLS_AES_128_GCM_SHA256"
 # What Martlet's listener with TLS speaks.
-MARTLET_PROTOCOLS = "[http/1.1]"
+MARTLET_PROTOCOLS = "[h2, http/1.1]"
 
 
 def raise_file_limit() -> int:

@@ -24,10 +24,6 @@ RATIO_LIMITS = {
     "h2-grpc": (0.80, None),
 }
 
-# Cases that the gateway cannot do, and why. They run only when they are asked for by name, without it.
-PENDING: dict[str, str] = dict.fromkeys(
-    ("h2-get-1", "h2-get-100", "h2-grpc", "h2-idle"), "the gateway does not speak HTTP/2")
-
 TITLES = {
     "get-64": "small GET, 64 connections",
     "get-512": "small GET, 512 connections",
@@ -45,7 +41,6 @@ TITLES = {
     "h2-get-1": "small GET over HTTP/2, 64 connections with 1 stream each",
     "h2-get-100": "small GET over HTTP/2, 4 connections with 100 streams each",
     "h2-grpc": "unary gRPC call, 8 connections with 16 streams each",
-    "h2-idle": "resident per idle connection of HTTP/2",
 }
 
 # Title, unit divisor, format, limit.
@@ -88,15 +83,12 @@ def cpu_rows(series: dict[str, dict[str, Series]], units: dict[str, str]) -> tup
     missed = False
     for case, proxies in series.items():
         unit = units[case]
-        ours = next((proxy for name, proxy in proxies.items() if name.startswith("martlet")), None)
+        ours = next(proxy for name, proxy in proxies.items() if name.startswith("martlet"))
         nginx = next(proxy for name, proxy in proxies.items() if name.startswith("nginx"))
         cells = [TITLES[case], unit]
         for wanted in ("martlet", "nginx", "haproxy", "relay"):
             found = [proxy for name, proxy in proxies.items() if name.startswith(wanted)]
             cells.append(f"{number(found[0].minimum(), unit)} ({number(found[0].median(), unit)})" if found else "")
-        if ours is None:
-            rows.append("| " + " | ".join([*cells, "", ""]) + " |")
-            continue
         ratio = ours.minimum() / nginx.minimum()
         to_nginx, to_relay = RATIO_LIMITS[case]
         cells.append(f"**{ratio:.2f}** ({ours.median() / nginx.median():.2f}) ≤ {to_nginx:.2f} {verdict(ratio, to_nginx)}")
@@ -135,9 +127,6 @@ def table(series, single: dict[str, float], units: dict[str, str], described: li
         lines += ["| | measured | limit | |", "|---|---|---|---|"]
         for name, (title, divisor, form, limit) in SINGLE.items():
             if name not in single:
-                # What others did stands under its title.
-                if any(name == f"{case}-martlet" and f"{case}-nginx" in single for case in PENDING):
-                    lines.append(f"| {title} | | {form.format(limit)} | |")
                 continue
             value = single[name] / divisor
             missed |= limit is not None and value > limit
@@ -148,8 +137,6 @@ def table(series, single: dict[str, float], units: dict[str, str], described: li
             missed |= growth > ROUTE_GROWTH_LIMIT
             lines.append(f"| 10,000 routes to 10 routes | {growth:.3f} | ≤ {ROUTE_GROWTH_LIMIT} | {verdict(growth, ROUTE_GROWTH_LIMIT)} |")
         lines.append("")
-    if series and PENDING:
-        lines += ["Without Martlet, which cannot do it:", "", *(f"- {TITLES[case]}: {why}" for case, why in PENDING.items()), ""]
     if series:
         lines += ["Upstream connections opened during the rounds, with no error in any request:", "", *reuse_lines(series), ""]
     return "\n".join(lines), missed
