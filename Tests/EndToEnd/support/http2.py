@@ -322,7 +322,7 @@ class H2Client(Peer):
     """A client that knows beforehand, or with TLS by ALPN."""
 
     def __init__(self, port: int, settings: dict[int, int] | None = None, context: ssl.SSLContext | None = None, name: str = "api.example.com",
-                 seconds: float = 10, receive_buffer: int | None = None, before: bytes = b"", host: str = "a.test"):
+                 seconds: float = 10, receive_buffer: int | None = None, before: bytes = b"", host: str = "a.test", opening: bytes | None = None):
         connection = socket.socket()
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -338,6 +338,9 @@ class H2Client(Peer):
         self.host = host
         self.next = 1
         self.window = (settings or {}).get(INITIAL_WINDOW_SIZE, 65535)
+        if opening is not None:
+            self.send(opening)
+            return
         self.send(before + PREFACE)
         self.send_settings({ENABLE_PUSH: 0, **(settings or {})})
 
