@@ -249,6 +249,8 @@ routes:
         assert answer.status in (301, 302, 307, 308) and answer.get("location") == "https://other.example/x"
         answer = client.get("/nowhere")
         assert answer.status == 404 and answer.get("content-type") == "application/problem+json" and json.loads(answer.body)["status"] == 404
+        assert client.get("/headers/a?b=1").get("x-all") == "GET /headers/a 1"
+        assert client.get("/headers/a").get("x-all") == "GET /headers/a", "no white space at the end"
         assert client.get("/keys").status == 401
         assert client.get("/keys", [("x-api-key", "right")]).status == 200
         assert [client.get("/rate").status for _ in range(2)] == [200, 429]
@@ -487,6 +489,16 @@ def test_the_last_request_of_a_connection_is_announced(through):
         assert client.goaways[0][1] == NO_ERROR and client.goaways[-1][0] in (5, 2**31 - 1)
 
 
+def test_requests_on_their_way_at_the_last_one_are_served(through):
+    running, service = through(listener=", limits: { requests: 3 }")
+    with H2Client(running.port()) as client:
+        streams = [client.open(path=f"/{index}") for index in range(10)]
+        for stream in streams:
+            client.until(lambda: stream.is_over or client.goaways and client.goaways[-1][0] < stream.number)
+        client.until_closed()
+    assert len(service.requests) == sum(1 for stream in streams if stream.fields) >= 3
+
+
 def test_an_unused_connection_ends_with_goaway(through):
     running, service = through(listener=", timeouts: { keep_alive: 300ms }")
     with H2Client(running.port()) as client:
@@ -568,6 +580,22 @@ def test_a_proxy_protocol_header_before_http2(through):
     running, service = through(listener=', proxy_protocol: { from: ["127.0.0.0/8"] }')
     with H2Client(running.port(), before=b"PROXY TCP4 203.0.113.7 127.0.0.1 1000 80\r\n") as client:
         assert dict(said(client.get())["fields"])["x-forwarded-for"] == "203.0.113.7"
+
+
+def test_a_preface_in_pieces(through):
+    running, service = through()
+    whole = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS)
+    for cut in (1, 3, 4, 15, 16, 17, 18, 20, 23, 24, 25, 32):
+        with H2Client(running.port(), opening=b"") as client:
+            client.send(whole[:cut])
+            get(running.port())
+            client.send(whole[cut:])
+            assert client.get().status == 200, cut
+    for wrong in (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\rX", b"PRI * HTTP/2.0\r\nHost: a.test\r\n\r\n", b"PRI / HTTP/2.0\r\n\r\nSM\r\n\r\n"):
+        with RawClient(running.port()) as client:
+            client.send(wrong)
+            rest = client.rest()
+            assert b"200" not in rest[:20]
 
 
 # Messages that are not valid
@@ -898,6 +926,41 @@ def test_padded_content_does_not_leak_the_window(through):
             client.frame(DATA, 8, stream.number, padded)
         client.data(stream.number, b"", True)
         assert said(client.wait(stream))["body"] == 60_000
+
+
+@pytest.mark.parametrize("how", ["local", "early", "cancel"])
+def test_uploads_that_nobody_reads_leak_no_window(through, how):
+    def script(connection):
+        while request := connection.read_head():
+            if request.target == "/ok":
+                connection.answer("ok")
+                continue
+            if how == "cancel":
+                connection.rest()
+            else:
+                connection.answer("early", fields="Connection: close\r\n")
+            return
+    limits = limited(rapid_resets=10000, stream_errors=10000, ignored_frames=100000, pings=10000)
+    running, service = through(script, listener=limits, more="  - { path: /local, respond: { status: 200, text: a } }")
+    with H2Client(running.port()) as client:
+        for _ in range(60):
+            stream = client.open("POST", "/local" if how == "local" else "/v", end=False)
+            sent = 0
+            while sent < 65535 and not stream.is_over and stream.send_window > 0:
+                room = min(client.send_window, stream.send_window, 16384, 65535 - sent)
+                if room <= 0:
+                    client.step()
+                    continue
+                client.data(stream.number, b"x" * room)
+                sent += room
+            if how == "cancel":
+                client.reset(stream.number)
+                client.settle()
+            else:
+                client.wait(stream)
+        client.settle()
+        assert client.get("/ok").body == b"ok"
+        assert client.send_window > 400_000
 
 
 # WebSockets

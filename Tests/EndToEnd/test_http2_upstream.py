@@ -7,9 +7,10 @@ import threading
 import pytest
 
 from support.gateway import eventually
-from support.http2 import (CANCEL, CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW_SIZE, INTERNAL_ERROR,
+from support.http2 import (CANCEL, CONTINUATION, ENABLE_CONNECT_PROTOCOL, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW_SIZE,
+                           INTERNAL_ERROR,
                            MAX_CONCURRENT_STREAMS, NO_ERROR, REFUSED_STREAM, H2Client, H2Connection, mirror)
-from support.raw import Ended, RawClient, get
+from support.raw import Ended, RawClient, get, unused_port
 from support.tls import TLSUpstream, key, pem
 
 
@@ -551,6 +552,187 @@ def test_a_service_that_breaks_the_rules_is_told(through):
     assert get(running.port()).status == 502
     eventually(lambda: codes)
     assert codes[0] == 1
+
+
+def test_a_request_that_waits_for_a_stream_can_be_cancelled(through):
+    go = threading.Event()
+    def script(connection):
+        connection.begin({MAX_CONCURRENT_STREAMS: 1})
+        connection.respond(connection.request(0), "ready")
+        stream = connection.request(1)
+        go.wait(5)
+        connection.respond(stream, "done")
+        at = 2
+        while True:
+            connection.respond(connection.request(at), connection.requests[at].get(":path"))
+            at += 1
+    running, service = through(script, more=", pool: { max_connections: 1 }")
+    with H2Client(running.port()) as client:
+        client.get()
+        first = client.open()
+        eventually(lambda: len(service.requests) == 2)
+        streams = [client.open(path=f"/{index}") for index in range(10)]
+        for stream in streams[:5]:
+            client.reset(stream.number)
+        client.settle()
+        go.set()
+        assert client.wait(first).body == b"done"
+        for index, stream in enumerate(streams[5:], 5):
+            assert client.wait(stream).body == f"/{index}".encode()
+    assert len(service.requests) == 7
+
+
+def test_a_client_that_goes_away_takes_what_waits_along(through):
+    def script(connection):
+        connection.begin({MAX_CONCURRENT_STREAMS: 1})
+        connection.respond(connection.request(0), "ready")
+        stream = connection.request(1)
+        connection.until(lambda: stream.reset is not None)
+        connection.respond(connection.request(2), "next")
+        connection.request(3)
+    running, service = through(script, more=", pool: { max_connections: 1 }")
+    with H2Client(running.port()) as client:
+        client.get()
+        for _ in range(50):
+            client.open()
+        eventually(lambda: len(service.requests) == 2)
+        client.settle()
+        client.abort()
+    assert get(running.port()).body == b"next"
+    assert len(service.requests) == 3
+
+
+def test_downloads_that_are_cancelled_leak_no_window(through):
+    def script(connection):
+        connection.begin()
+        at = 0
+        while True:
+            stream = connection.request(at)
+            at += 1
+            connection.headers(stream.number, [(":status", "200")])
+            if stream.get(":path") == "/end":
+                assert connection.send_window > 2_000_000
+                connection.data(stream.number, b"done", True)
+                continue
+            # All that the windows allow, whatever the client takes.
+            connection.data(stream.number, b"x" * min(stream.send_window, connection.send_window))
+            connection.until(lambda: stream.reset is not None)
+    running, service = through(script)
+    with H2Client(running.port(), {INITIAL_WINDOW_SIZE: 1000}) as client:
+        for _ in range(60):
+            stream = client.open()
+            stream.acknowledges = False
+            client.until(lambda: stream.body)
+            client.reset(stream.number)
+        assert client.get("/end").body == b"done"
+    assert len(service.connections) == 1
+
+
+def test_many_requests_at_once_to_a_service_that_is_down(gateway):
+    running = gateway(config(f"http://127.0.0.1:{unused_port()}"))
+    with H2Client(running.port()) as client:
+        streams = [client.open(path=f"/{index}") for index in range(50)]
+        assert {client.wait(stream, 3).status for stream in streams} == {502}
+
+
+@pytest.mark.parametrize("timeouts, begins", [("response: 200ms", False), ("body_idle: 200ms", True)])
+def test_a_service_that_is_too_slow_is_told(through, timeouts, begins):
+    def script(connection):
+        connection.begin()
+        stream = connection.request(0)
+        if begins:
+            connection.headers(stream.number, [(":status", "200")])
+            connection.data(stream.number, b"some")
+        connection.until(lambda: stream.reset is not None)
+        assert stream.reset == CANCEL
+        connection.respond(connection.request(1), "next")
+        connection.request(2)
+    running, service = through(script, more=f", timeouts: {{ {timeouts} }}")
+    with H2Client(running.port()) as client:
+        stream = client.get()
+        assert stream.reset == INTERNAL_ERROR if begins else stream.status == 504
+        assert client.get().body == b"next"
+    assert len(service.connections) == 1
+
+
+def test_too_many_interim_answers(through):
+    def script(connection):
+        connection.begin()
+        stream = connection.request(0)
+        for _ in range(100):
+            connection.headers(stream.number, [(":status", "103")])
+        connection.until(lambda: stream.reset is not None)
+        connection.respond(connection.request(1), "next")
+        connection.request(2)
+    running, _ = through(script)
+    assert get(running.port()).status == 502
+    assert get(running.port()).body == b"next"
+
+
+# WebSockets
+
+
+HANDSHAKE = ("GET /chat HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+
+
+def test_a_websocket_of_http1_goes_to_a_stream(through):
+    def script(connection):
+        connection.begin({ENABLE_CONNECT_PROTOCOL: 1})
+        stream = connection.request(0, whole=False)
+        assert (stream.get(":method"), stream.get(":protocol"), stream.get(":path")) == ("CONNECT", "websocket", "/chat")
+        assert stream.get("sec-websocket-key") is None
+        connection.headers(stream.number, [(":status", "200")])
+        connection.until(lambda: len(stream.body) == 8)
+        connection.data(stream.number, bytes([0x81, 2]) + b"hi")
+        connection.until(lambda: stream.is_over)
+        connection.request(1)
+    running, service = through(script)
+    with RawClient(running.port()) as client:
+        client.send(HANDSHAKE)
+        head = client.read_head()
+        assert head.status == 101 and head.get("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        client.send(bytes([0x81, 0x82, 0, 0, 0, 0]) + b"yo")
+        assert client.exactly(4) == bytes([0x81, 2]) + b"hi"
+        client.reset()
+    eventually(lambda: service.requests[0].is_over)
+
+
+def test_a_service_without_websockets_gets_none(through):
+    running, service = through()
+    with RawClient(running.port()) as client:
+        client.send(HANDSHAKE)
+        assert client.read_response().status == 502
+    assert get(running.port()).status == 200
+    assert [stream.get(":method") for stream in service.requests] == ["GET"]
+
+
+# Decisions
+
+
+def test_forward_auth_over_http2(gateway, h2_upstream, upstream):
+    def decide(connection, stream):
+        status = "200" if stream.get("x-token") == "good" else "403"
+        connection.headers(stream.number, [(":status", status), ("x-user", "ada")], True)
+    judge, service = h2_upstream(serving(decide)), upstream()
+    running = gateway(f"""
+workers: 1
+listeners:
+  default: {{ bind: "127.0.0.1:0", protocols: [http/1.1, h2c] }}
+upstreams:
+  judge: {{ endpoints: ["{judge.url}"], protocol: h2c }}
+middleware:
+  judged: {{ forward_auth: {{ upstream: judge, request_headers: [X-Token], copy_headers: [X-User] }} }}
+routes:
+  - {{ path: /*, middleware: [judged], upstream: "{service.url}" }}
+""")
+    with H2Client(running.port()) as client:
+        assert client.get().status == 403
+        streams = [client.open(fields=[("x-token", "good")]) for _ in range(40)]
+        assert all(client.wait(stream).status == 200 for stream in streams)
+        assert client.get("/", [("x-token", "good")], "POST", b"a" * 100_000).status == 200
+    assert get(running.port(), fields="X-Token: good\r\n").status == 200
+    assert len(judge.connections) == 1 and {request.get("x-user") for request in service.requests} == {"ada"}
 
 
 # TLS

@@ -132,6 +132,15 @@ import Testing
         #expect(found.lines == ["x-a: b: c", "via: 2.0 martlet"])
     }
 
+    @Test func `Additions are sent without white space around their values`() {
+        var pair = Pair()
+        let lines = Array("X-A: b \t\r\nX-B:  b\r\nX-C:  \r\nX-D: \r\nX-B:  b\r\nX-A: b\r\n".utf8)
+        var output = Buffer(capacity: 1_024)
+        pair.encoder.append(additions: lines.span, pair.tables, to: &output)
+        let found = FieldDecoderTests.decode(Array(copying: output.span), &pair.decoder, pair.tables)
+        #expect(found.lines == ["x-a: b", "x-b: b", "x-c: ", "x-d: ", "x-b: b", "x-a: b"])
+    }
+
     @Test func `Whatever is sent is read again`() {
         var dice = RandomSource(seed: 7_541)
         for _ in 0..<15 {

@@ -113,9 +113,21 @@ import Testing
         #expect(String(decoding: head[RequestScan.query(in: head.span)], as: UTF8.self) == query)
     }
 
+    @Test(arguments: [
+        ":method: GET\r\n:scheme: http\r\n:x: \r\nhost: h\r\n:path: /a?b\r\n",
+        ":path: /a?b\r\n:x: \r\nhost: h\r\n:method: GET\r\nx: y\r\n",
+        ":method: GET\r\n:protocol: websocket\r\n:path: /a?b\r\n",
+    ])
+    func `Scanning a head of HTTP/2 finds its fields in any order`(lines: String) {
+        let head = Array(lines.utf8)
+        #expect(String(decoding: head[RequestScan.method(in: head.span)], as: UTF8.self) == "GET")
+        #expect(String(decoding: head[RequestScan.path(in: head.span)], as: UTF8.self) == "/a")
+        #expect(String(decoding: head[RequestScan.query(in: head.span)], as: UTF8.self) == "b")
+    }
+
     @Test func `Scanning any bytes traps nowhere`() {
         var random = RandomSource(seed: 7)
-        let alphabet = Array("GET /:?\r\n aX-;=*".utf8)
+        let alphabet = Array("GET /:?\r\n aX-;=*pme".utf8)
         for _ in 0..<2000 {
             let bytes = (0..<random.below(40)).map { _ in alphabet[random.below(alphabet.count)] }
             let path = RequestScan.path(in: bytes.span)

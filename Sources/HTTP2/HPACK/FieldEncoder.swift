@@ -134,12 +134,23 @@ package struct FieldEncoder: ~Copyable {
             let end = ByteScan.fieldValueEnd(additions, from: colon)
             guard end &+ 1 < additions.count, colon &+ 2 <= end, colon > at else { return }
             let name = ByteRange(start: at, count: colon &- at)
+            let value = Self.trimmed(colon &+ 2..<end, of: additions)
             let line = FieldLine(
-                name: name, value: ByteRange(start: colon &+ 2, count: end &- colon &- 2),
-                known: KnownField.recognise(additions.extracting(name.range)), isNormal: true)
+                name: name, value: ByteRange(start: value.lowerBound, count: value.count),
+                known: KnownField.recognise(additions.extracting(name.range)),
+                isNormal: value.lowerBound == colon &+ 2)
             append(line, of: additions, tables, to: &output)
             at = end &+ 2
         }
+    }
+
+    /// RFC 9113 section 8.2.1: a value has no white space around it. Templates whose variables are empty may leave some.
+    private static func trimmed(_ value: Range<Int>, of bytes: Span<UInt8>) -> Range<Int> {
+        var start = value.lowerBound
+        var end = value.upperBound
+        while end > start && (bytes[end &- 1] == 0x20 || bytes[end &- 1] == 0x09) { end &-= 1 }
+        while start < end && (bytes[start] == 0x20 || bytes[start] == 0x09) { start &+= 1 }
+        return start..<end
     }
 
     @inline(__always)

@@ -4,18 +4,19 @@ private import HTTP
 /// there. Bytes of another shape find nothing and trap nowhere.
 package enum RequestScan {
     static func method(in head: Span<UInt8>) -> Range<Int> {
-        isHTTP2(head) ? pseudoField(0x6D, in: head) : 0..<end(of: 0x20, in: head, from: 0)
+        isHTTP2(head) ? pseudoField(0x6D, 0x65, in: head) : 0..<end(of: 0x20, in: head, from: 0)
     }
 
     /// Heads of HTTP/2 are kept as lines, those of pseudo-header fields first; no method of HTTP/1.1 begins with a colon.
     private static func isHTTP2(_ head: Span<UInt8>) -> Bool { head.count > 0 && head[0] == 0x3A }
 
-    /// The value of `:method` or `:path`, by the first letter.
-    private static func pseudoField(_ letter: UInt8, in head: Span<UInt8>) -> Range<Int> {
+    /// The value of `:method` or `:path`, by the first letters: there may be a `:protocol` as well. The line of Host stands where
+    /// `:authority` did, so before others of them.
+    private static func pseudoField(_ first: UInt8, _ second: UInt8, in head: Span<UInt8>) -> Range<Int> {
         var start = 0
-        while start + 1 < head.count && head[start] == 0x3A {
+        while start + 2 < head.count {
             let lineEnd = end(of: 0x0D, in: head, from: start)
-            if head[start + 1] == letter {
+            if head[start] == 0x3A && head[start + 1] == first && head[start + 2] == second {
                 let value = min(end(of: 0x20, in: head, from: start) + 1, lineEnd)
                 return value..<lineEnd
             }
@@ -32,7 +33,7 @@ package enum RequestScan {
 
     /// The request target.
     static func target(in head: Span<UInt8>) -> Range<Int> {
-        if isHTTP2(head) { return pseudoField(0x70, in: head) }
+        if isHTTP2(head) { return pseudoField(0x70, 0x61, in: head) }
         let start = min(method(in: head).upperBound + 1, head.count)
         return start..<end(of: 0x20, in: head, from: start)
     }

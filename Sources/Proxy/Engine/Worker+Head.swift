@@ -21,13 +21,24 @@ extension Worker where Driver: ~Copyable {
             }
             beginExchange(key, buffer)
         } catch {
-            if downstreams[key].listener.allowsPriorKnowledge, downstreams[key].requests == 0, Self.isPreface(buffer) {
-                beginMultiplexing(key)
-                onDownstreamData(Owner.downstream(key), buffer)
+            if downstreams[key].listener.allowsPriorKnowledge, downstreams[key].requests == 0,
+                Self.beginsLikePreface(buffer)
+            {
+                receivePreface(key, buffer)
                 return
             }
             refuseHead(key, buffer, LocalReply(error.code))
         }
+    }
+
+    /// The preface of HTTP/2, or its beginning.
+    private mutating func receivePreface(_ key: SlabKey, _ buffer: consuming Buffer) {
+        guard buffer.count >= Self.prefaceLine.utf8CodeUnitCount else {
+            waitForHead(key, buffer)
+            return
+        }
+        beginMultiplexing(key)
+        onDownstreamData(Owner.downstream(key), buffer)
     }
 
     /// Whether the bytes that came since the last look can complete a line or show an error: an incomplete head is parsed from its

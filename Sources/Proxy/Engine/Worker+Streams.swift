@@ -9,17 +9,17 @@ extension Worker where Driver: ~Copyable {
     /// After a kind GOAWAY the streams on their way have so long to arrive.
     private static var goAwayGrace: Int64 { 1_000_000_000 }
 
-    /// Whether bytes that are no request of HTTP/1.1 begin as a client of HTTP/2 does that knows beforehand (RFC 9113
-    /// section 3.3). The rest of it is for the engine to see.
-    static func isPreface(_ bytes: borrowing Buffer) -> Bool {
-        let preface: StaticString = "PRI * HTTP/2.0\r\n"
-        let count = preface.utf8CodeUnitCount
-        guard bytes.count >= count else { return false }
+    /// What a client of HTTP/2 that knows beforehand begins with (RFC 9113 section 3.3). The rest of it is for the engine to see.
+    static var prefaceLine: StaticString { "PRI * HTTP/2.0\r\n" }
+
+    /// Whether bytes that are no request of HTTP/1.1 are those, or as many of them as have come.
+    static func beginsLikePreface(_ bytes: borrowing Buffer) -> Bool {
+        let count = min(bytes.count, prefaceLine.utf8CodeUnitCount)
         var expected = InlineArray<16, UInt8>(repeating: 0)
-        var written = Buffer(capacity: count)
-        written.append(preface)
+        var written = Buffer(capacity: prefaceLine.utf8CodeUnitCount)
+        written.append(prefaceLine)
         for index in 0..<count { expected[index] = written[index] }
-        return ByteClass.equals(bytes.span.extracting(0..<count), expected.span)
+        return ByteClass.equals(bytes.span.extracting(0..<count), expected.span.extracting(0..<count))
     }
 
     /// HTTP/2 is spoken from here on.
