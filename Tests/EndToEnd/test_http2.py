@@ -701,12 +701,17 @@ def test_content_of_another_length_is_never_passed_on_as_whole(gateway, upstream
         if trailers:
             client.headers(stream.number, [("x-sum", "1")], True)
         client.wait(stream)
-        assert stream.reset == PROTOCOL_ERROR or stream.status in (400, 413), stream
+        # A service that has all that was announced may answer before the rest comes.
+        is_answered = protocol == "http/1.1" and sum(map(len, parts)) > int(length) and stream.get(":status") == "200"
+        assert stream.reset == PROTOCOL_ERROR or is_answered or stream.status in (400, 413), stream
         for _ in range(3):
             assert client.get("/ok").status == 200
     if protocol == "http/1.1":
         assert [request.target for request in service.requests if request.target != "/v"] == ["/ok"] * 3
-        assert all(len(request.body) < int(length) or length == "0" for request in service.requests if request.target == "/v")
+        # What is too much may come when the service has all that was announced: it never gets a byte more.
+        assert all(len(request.body) <= int(length) for request in service.requests if request.target == "/v")
+        if sum(map(len, parts)) < int(length):
+            assert all(len(request.body) < int(length) for request in service.requests if request.target == "/v")
     else:
         assert not any(stream.ended for stream in service.requests if stream.get(":path") == "/v")
         assert len([stream for stream in service.requests if stream.get(":path") == "/ok"]) == 3

@@ -4,12 +4,15 @@ import HTTP
 /// A dynamic table (RFC 7541 section 2.3.2): lines as HTTP/1.1 writes them, oldest first, in one run of bytes.
 ///
 /// A line has four bytes more than name and value, which the 32 that the RFC counts for each entry leave room for. There is no
-/// memory before the first line.
+/// memory before the first line, and little before many: most connections never fill a table.
 struct DynamicTable: ~Copyable {
     /// Most that any table of ours may have.
     static let largest = 4_096
     /// Lines are moved to the front once in so many bytes.
     private static let slack = 2_048
+    /// Bytes and entries that memory begins with.
+    private static let firstBytes = 1_024
+    private static let firstEntries = 16
 
     /// What the entries may count for together.
     private(set) var limit: Int
@@ -28,7 +31,7 @@ struct DynamicTable: ~Copyable {
 
     /// The entry that was put in so many entries before the newest; there must be one.
     @inline(__always)
-    func entry(_ age: Int) -> TableEntry { entries[(newest &- age) & 127] }
+    func entry(_ age: Int) -> TableEntry { entries[(newest &- age) & (entries.count &- 1)] }
 
     /// The bytes of an entry's line, or the first `count` of them.
     @inline(__always)
@@ -76,18 +79,38 @@ struct DynamicTable: ~Copyable {
         let needed = entry.size
         evict(for: needed)
         if needed > limit { return false }
-        if entries.count == 0 {
-            entries = FixedArray(repeating: TableEntry(), count: 128)
-            lines = Buffer(capacity: Self.largest + Self.slack)
-        }
-        if lines.tailroom < entry.lineCount { lines.slide(headroom: 0) }
-        newest = (newest &+ 1) & 127
+        if count == entries.count { growEntries() }
+        if lines.tailroom < entry.lineCount { makeRoom(bytes: entry.lineCount) }
+        newest = (newest &+ 1) & (entries.count &- 1)
         entries[newest] = entry
         entries[newest].start = base &+ UInt16(truncatingIfNeeded: lines.count)
         count &+= 1
         size &+= needed
         inserted &+= 1
         return true
+    }
+
+    /// There are 128 entries at most: each counts for 32 bytes and more.
+    @inline(never)
+    private mutating func growEntries() {
+        var larger = FixedArray(repeating: TableEntry(), count: max(Self.firstEntries, entries.count * 2))
+        for age in 0..<count { larger[count - 1 - age] = entry(age) }
+        entries = larger
+        newest = count - 1
+    }
+
+    /// Lines go to the front, or into more memory if a good part of it is in use.
+    @inline(never)
+    private mutating func makeRoom(bytes: Int) {
+        let needed = lines.count + bytes
+        if 2 * needed > lines.capacity && lines.capacity < Self.largest + Self.slack {
+            let capacity = min(max(Self.firstBytes, 2 * lines.capacity, 2 * needed), Self.largest + Self.slack)
+            var larger = Buffer(capacity: capacity)
+            larger.append(lines)
+            lines = larger
+        } else {
+            lines.slide(headroom: 0)
+        }
     }
 
     /// Empties the table for a line that cannot be kept and need not be known.

@@ -10,6 +10,8 @@ package struct ConnectionRefusal: Sendable {
         case outOfDescriptors
         /// TLS.
         case failedHandshake, slowHandshake, abandonedHandshake, longCertificate
+        /// HTTP/2.
+        case brokeRules, flooded
     }
 
     package let reason: Reason
@@ -34,6 +36,8 @@ extension ConnectionRefusal: CustomStringConvertible {
             case .failedHandshake: "the TLS handshake failed"
             case .slowHandshake: "the TLS handshake did not end in time"
             case .longCertificate: "the client's certificate is too long to be forwarded"
+            case .brokeRules: "what came is against the rules of HTTP/2"
+            case .flooded: "the client did more than a limit of `http2` allows"
             case .abandonedHandshake: "gone in the middle of the TLS handshake"
             }
         if reason == .outOfDescriptors { return "stopped accepting for a moment, times: \(count): \(cause)" }

@@ -91,8 +91,7 @@ extension Worker where Driver: ~Copyable {
         guard driver.now >= idleOrder.searchesAt else { return }
         var found: [IdleOrder.Place] = []
         for index in downstreams.indices {
-            guard let key = downstreams.key(at: index), downstreams[key].phase == .waiting,
-                downstreams[key].since <= youngest
+            guard let key = downstreams.key(at: index), downstreams[key].since <= youngest, isUnused(key)
             else { continue }
             found.append(IdleOrder.Place(key: key, since: downstreams[key].since))
         }
@@ -103,7 +102,7 @@ extension Worker where Driver: ~Copyable {
     /// False: nobody of those that were found is still idle.
     private mutating func closeNextIdle(of listener: ListenerState?) -> Bool {
         while let place = idleOrder.next() {
-            guard downstreams.contains(place.key), downstreams[place.key].phase == .waiting,
+            guard downstreams.contains(place.key), isUnused(place.key),
                 downstreams[place.key].since == place.since, downstreams[place.key].pending == nil
             else { continue }
             let own = downstreams[place.key].listener

@@ -45,7 +45,7 @@ extension Worker where Driver: ~Copyable {
                 return
             }
             beginSession(key)
-            if buffer.isEmpty { driver.buffers.give(buffer) } else { receiveHead(key, buffer) }
+            if buffer.isEmpty { driver.buffers.give(buffer) } else { onDownstreamData(Owner.downstream(key), buffer) }
         }
     }
 }

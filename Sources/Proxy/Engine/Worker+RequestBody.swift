@@ -13,12 +13,11 @@ extension Worker where Driver: ~Copyable {
     /// Gives an exchange its connection and sends the head.
     mutating func attach(_ exchange: SlabKey, _ session: SlabKey, isReused: Bool) {
         leaveQueue(exchange)
-        let index = sessions[session].begin(exchange)
-        exchanges[exchange].begin(on: session, endpoint: index, isReused: isReused)
+        let (index, isStream) = sessions[session].begin(exchange)
+        exchanges[exchange].begin(on: session, endpoint: index, isReused: isReused, isStream: isStream)
         if isReused { exchanges[exchange].inFlight.begin(at: sessions[session].endpoint) }
         if case .endpoint = exchanges[exchange].route?.host { setEndpointHost(exchange, session) }
-        exchanges[exchange].comesOnStream = sessions[session].isStream
-        if sessions[session].isStream { sendHeadOnStream(exchange, session) } else { sendHead(exchange, session) }
+        if isStream { sendHeadOnStream(exchange, session) } else { sendHead(exchange, session) }
     }
 
     /// The head in the form of HTTP/2. What follows is that of every head.

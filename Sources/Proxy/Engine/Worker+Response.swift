@@ -11,6 +11,8 @@ import WebSocket
 extension Worker where Driver: ~Copyable {
     /// Content that is copied behind the head to go out in one piece.
     private static var copyLimit: Int { 4_096 }
+    /// In the place of a minor version: the answer came in HTTP/2.
+    private static var http2: UInt8 { 20 }
 
     mutating func onUpstreamData(_ owner: UInt64, _ buffer: consuming Buffer) {
         guard let key = sessions.key(at: Owner.place(owner)) else {
@@ -91,6 +93,7 @@ extension Worker where Driver: ~Copyable {
             return
         }
         exchanges[exchange].isResponseComplete = isEnd
+        response.head.minorVersion = Self.http2
         receiveFinalHead(exchange, key, buffer)
     }
 
@@ -146,27 +149,18 @@ extension Worker where Driver: ~Copyable {
             let limit = Int64(max(0, min(seconds, 3_600)) - 1) * 1_000_000_000
             sessions[key].idleLimit = min(sessions[key].idleLimit, max(limit, 0))
         }
-        let isStream = exchanges[exchange].comesOnStream
-        if !isStream { exchanges[exchange].note(response.head) }
-        if case .chunked = response.head.framing, !isStream {
+        let (endsConnection, isStreamed) = exchanges[exchange].beginAnswer(response.head)
+        if case .chunked = response.head.framing, !exchanges[exchange].comesOnStream {
             exchanges[exchange].responseChunks =
                 chunks.insert(
                     ChunkedContent(limits: exchanges[exchange].route?.chunkLimits ?? ChunkLimits())) ?? .none
         }
-        let closesDownstream =
-            isStream
-            ? exchanges[exchange].noteStreamed(response.head, isEnd: exchanges[exchange].isResponseComplete)
-            : exchanges[exchange].planDownstreamFraming()
-        // An answer before the end of the request: what is left of it is not waited for, and the client is told (RFC 9112
-        // section 9.6).
-        if closesDownstream || !exchanges[exchange].isRequestComplete {
-            downstreams[exchanges[exchange].downstream].closes = true
-        }
+        if endsConnection { downstreams[exchanges[exchange].downstream].closes = true }
         // The response timer still runs: `afterContent` replaces it.
         if let head = exchanges[exchange].upstreamHead.take() { driver.buffers.give(head) }
         endRetry(exchange)
         let headCount = response.head.byteCount
-        if exchanges[exchange].isStreamed {
+        if isStreamed {
             answerStream(exchange, key, buffer)
             return
         }
@@ -186,12 +180,10 @@ extension Worker where Driver: ~Copyable {
     private mutating func finishResponseHead(_ exchange: SlabKey) {
         runResponsePhase(exchange)
         // RFC 9110 section 7.6.3: the version in which the answer came.
-        if response.head.minorVersion == 0 {
-            response.additions.appendLines { $0.append("Via: 1.0 martlet\r\n") }
-        } else if exchanges[exchange].comesOnStream {
-            response.additions.appendLines { $0.append("Via: 2.0 martlet\r\n") }
-        } else {
-            response.additions.appendLines { $0.append("Via: 1.1 martlet\r\n") }
+        switch response.head.minorVersion {
+        case 1: response.additions.appendLines { $0.append("Via: 1.1 martlet\r\n") }
+        case 0: response.additions.appendLines { $0.append("Via: 1.0 martlet\r\n") }
+        default: response.additions.appendLines { $0.append("Via: 2.0 martlet\r\n") }
         }
     }
 

@@ -153,17 +153,12 @@ extension Worker where Driver: ~Copyable {
 
     /// The answer is complete: its connection goes back to the pool if both messages are, and nothing odd was seen.
     mutating func releaseSession(_ exchange: SlabKey) {
-        let key = exchanges[exchange].session
-        exchanges[exchange].session = .none
-        exchanges[exchange].inFlight.end()
+        let (key, mayKeep) = exchanges[exchange].letSessionGo()
         guard sessions.contains(key) else { return }
-        resumeSession(key)
-        sessions[key].exchange = .none
+        let (socket, isPaused) = sessions[key].leaveExchange()
+        if isPaused { resumeSession(key) }
         timers.remove(Owner.upstreamTimer(key))
-        guard exchanges[exchange].keepsSession, !exchanges[exchange].bindsConnection,
-            exchanges[exchange].isRequestComplete,
-            driver.queuedBytes(sessions[key].socket) == 0
-        else {
+        guard mayKeep, driver.queuedBytes(socket) == 0 else {
             closeSession(key)
             return
         }

@@ -12,6 +12,10 @@ extension Worker where Driver: ~Copyable {
     /// A connection is admitted and its PROXY header, if it has one, is taken off: what comes next.
     mutating func beginSession(_ key: SlabKey) {
         guard let server = downstreams[key].listener.tls else {
+            if !downstreams[key].listener.speaksHTTP1 {
+                beginMultiplexing(key)
+                return
+            }
             downstreams[key].phase = .waiting
             setDownstreamTimer(key, after: downstreams[key].listener.firstByteTimeout)
             return
@@ -43,7 +47,7 @@ extension Worker where Driver: ~Copyable {
         downstreams[key].isSecure = true
         downstreams[key].secure = Self.describe(facts, lines)
         downstreams[key].policyNumber = facts.context?.policyNumber ?? 0
-        if case .http2 = facts.applicationProtocol {
+        if facts.applicationProtocol == .http2 || !downstreams[key].listener.speaksHTTP1 {
             beginMultiplexing(key)
             return
         }

@@ -3,6 +3,7 @@ import EventLoop
 import HTTP
 import HTTP2
 import Middleware
+import Telemetry
 
 /// Client connections that speak HTTP/2, and the requests on their streams.
 extension Worker where Driver: ~Copyable {
@@ -41,17 +42,16 @@ extension Worker where Driver: ~Copyable {
 
     mutating func handle(_ event: consuming StreamEvent) {
         switch consume event {
-        case .socket(let event): handle(event)
+        case .socket(let event): handle(ofStream: event)
         case .request(let stream, let owner, let isEnd): onStreamRequest(stream, owner, isEnd: isEnd)
         case .refused(let stream, let owner, let code): onRefusedStream(stream, owner, code)
         case .trailers(let stream): onStreamTrailers(stream)
         case .response(let stream, let isEnd): onStreamResponse(stream, isEnd: isEnd)
         case .interim(let stream): onStreamInterim(stream)
         case .tooLarge(let stream, let code): onTooLarge(stream, code)
-        case .over(let owner, isServer: true):
-            // The peer hears why before the connection ends.
-            if downstreams.contains(owner) { endConnection(owner) }
-        case .over(let owner, isServer: false):
+        case .over(let owner, isServer: true, isFlood: let isFlood):
+            if downstreams.contains(owner) { onBroken(owner, isFlood: isFlood) }
+        case .over(let owner, isServer: false, isFlood: _):
             if sessions.contains(owner) { closeSession(owner) }
         case .goingAway(let owner, isServer: true):
             if downstreams.contains(owner) { closeWhenUnused(owner) }
@@ -166,6 +166,23 @@ extension Worker where Driver: ~Copyable {
     mutating func drainConnection(_ key: SlabKey) {
         driver.goAway(downstreams[key].multiplexer, isFinal: false)
         closeWhenUnused(key)
+    }
+
+    /// The client broke the protocol, or flooded us; it hears that before the connection ends.
+    private mutating func onBroken(_ key: SlabKey, isFlood: Bool) {
+        let reason = isFlood ? ConnectionRefusal.Reason.flooded : .brokeRules
+        counters.refusals[reason.rawValue] &+= 1
+        refusals.note(reason, downstreams[key].listener, downstreams[key].client)
+        endConnection(key)
+    }
+
+    /// Whether a connection waits for a request and for nothing else.
+    mutating func isUnused(_ key: SlabKey) -> Bool {
+        switch downstreams[key].phase {
+        case .waiting: true
+        case .multiplexed: driver.streamCount(of: downstreams[key].multiplexer) == 0
+        case .proxyHeader, .handshake, .head, .exchange, .tunnel, .lingering: false
+        }
     }
 
     /// Ends all streams and the connection; what was said last still reaches the peer.

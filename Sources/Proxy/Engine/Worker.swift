@@ -108,7 +108,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             runRunnable()
         }
         if driver.now >= nextHousekeeping { keepHouse() }
-        driver.flushStreams()
+        if driver.hasStreamOutput { driver.flushStreams() }
         balanceMemory()
         lanes.endTurn(now: driver.now)
     }
@@ -120,14 +120,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
         case .connected(let socket):
             if let key = sessionKey(socket) { onConnected(key) }
         case .data(let socket, let buffer):
-            let owner = driver.owner(socket)
-            if Owner.isTunnel(owner) {
-                onTunnelData(owner, socket, buffer)
-            } else if Owner.isUpstream(owner) {
-                onUpstreamData(owner, buffer)
-            } else {
-                onDownstreamData(owner, buffer)
-            }
+            onData(driver.base.owner(socket), socket, buffer)
         case .relayed(let socket, let count, let isFollowed):
             onRelayed(socket, count, isFollowed: isFollowed)
         case .secured(let socket):
@@ -156,6 +149,25 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             }
         case .woken:
             onWoken()
+        }
+    }
+
+    @inline(__always)
+    private mutating func onData(_ owner: UInt64, _ socket: SocketID, _ buffer: consuming Buffer) {
+        if Owner.isTunnel(owner) {
+            onTunnelData(owner, socket, buffer)
+        } else if Owner.isUpstream(owner) {
+            onUpstreamData(owner, buffer)
+        } else {
+            onDownstreamData(owner, buffer)
+        }
+    }
+
+    /// What sockets bring, of a stream.
+    mutating func handle(ofStream event: consuming IOEvent) {
+        switch consume event {
+        case .data(let socket, let buffer): onData(driver.owner(socket), socket, buffer)
+        case let other: handle(other)
         }
     }
 

@@ -177,11 +177,13 @@ extension StreamDriver where Base: ~Copyable {
             if id == 0 { pumpWaiting(key) } else if let stream = find(key, id) { pump(stream) }
         case .goAway:
             return .goingAway(owner: multiplexers[key].owner, isServer: multiplexers[key].frames.isServer)
-        case .failed(_, let reason):
+        case .failed(let code, let reason):
             counters.note(reason)
             multiplexers[key].isOver = true
             if let input = multiplexers[key].input.take() { base.buffers.give(input) }
-            return .over(owner: multiplexers[key].owner, isServer: multiplexers[key].frames.isServer)
+            return .over(
+                owner: multiplexers[key].owner, isServer: multiplexers[key].frames.isServer,
+                isFlood: code == .enhanceYourCalm)
         }
         return nil
     }

@@ -62,6 +62,10 @@ package struct StreamDriver<Base: IODriver & ~Copyable>: ~Copyable {
     @inline(__always)
     var hasStreamEvents: Bool { readable.count &+ noted.count > 0 }
 
+    /// Something waits for `flushStreams`.
+    @inline(__always)
+    var hasStreamOutput: Bool { dirty.count > 0 }
+
     // MARK: Connections
 
     /// Speaks HTTP/2 on a connection from here on. Nil: there are too many.
@@ -203,6 +207,7 @@ package struct StreamDriver<Base: IODriver & ~Copyable>: ~Copyable {
     }
 
     /// Sends what the turn has written.
+    @inline(never)
     mutating func flushStreams() {
         while let key = dirty.popFirst() {
             guard multiplexers.contains(key) else { continue }

@@ -13,7 +13,7 @@ enum StreamEvent: ~Copyable {
     /// `section` has trailers. The end that they stand before is told by itself, behind the content.
     case trailers(SocketID)
     /// The peer broke the rules, or ended the connection: nothing more comes. What had to be said is queued.
-    case over(owner: SlabKey, isServer: Bool)
+    case over(owner: SlabKey, isServer: Bool, isFlood: Bool)
     /// The peer opens no more streams, or takes no more.
     case goingAway(owner: SlabKey, isServer: Bool)
     /// The head of an answer; the driver's `section` has it.

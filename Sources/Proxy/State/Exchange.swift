@@ -153,6 +153,7 @@ struct Exchange: ~Copyable {
 // What steps do to several fields at once stands here and not in the steps: each access through the slab looks the entry up.
 extension Exchange {
     /// Copies what is needed of the parsed head.
+    @inline(__always)
     mutating func note(_ head: borrowing RequestHead, isLogged: Bool) {
         method = head.method
         headBytes = head.byteCount
@@ -179,6 +180,7 @@ extension Exchange {
     }
 
     /// Content of a stream ends with the peer's direction; whether there is any was said with the head.
+    @inline(never)
     private mutating func noteStreamContent() {
         if isWebSocket { isRequestComplete = true }
         requestFraming = isRequestComplete ? .none : .untilClose
@@ -206,8 +208,24 @@ extension Exchange {
         return true
     }
 
+    /// Takes over what the final response's head says of its content, and decides how that goes to the client. Returns whether the
+    /// connection ends with the answer, and whether that goes on a stream.
+    ///
+    /// An answer before the end of the request ends it too: what is left of that is not waited for (RFC 9112 section 9.6).
+    @inline(__always)
+    mutating func beginAnswer(_ head: borrowing ResponseHead) -> (endsConnection: Bool, isStreamed: Bool) {
+        if comesOnStream {
+            let ends = noteStreamed(head, isEnd: isResponseComplete)
+            return (ends || !isRequestComplete, isStreamed)
+        }
+        note(head)
+        let ends = planDownstreamFraming()
+        return (ends || !isRequestComplete, isStreamed)
+    }
+
     /// Takes over what the final response's head says of its content.
-    mutating func note(_ head: borrowing ResponseHead) {
+    @inline(__always)
+    private mutating func note(_ head: borrowing ResponseHead) {
         upstreamStatus = head.status
         keepsSession = head.keepAlive
         responseFraming = head.framing
@@ -227,7 +245,8 @@ extension Exchange {
 
     /// The same for an answer on a stream, whose content ends with the upstream's direction; with how content goes to the client.
     /// True: the connection ends with the answer.
-    mutating func noteStreamed(_ head: borrowing ResponseHead, isEnd: Bool) -> Bool {
+    @inline(never)
+    private mutating func noteStreamed(_ head: borrowing ResponseHead, isEnd: Bool) -> Bool {
         upstreamStatus = head.status
         keepsSession = false
         isStream = head.isEventStream
@@ -244,7 +263,8 @@ extension Exchange {
     }
 
     /// Decides how content goes to the client. True: the connection ends with the answer.
-    mutating func planDownstreamFraming() -> Bool {
+    @inline(__always)
+    private mutating func planDownstreamFraming() -> Bool {
         switch responseFraming {
         case .none:
             downstreamFraming = .none
@@ -265,14 +285,25 @@ extension Exchange {
     }
 
     /// Goes on over a connection of the pool, new or used.
-    mutating func begin(on session: SlabKey, endpoint index: Int, isReused: Bool) {
+    @inline(__always)
+    mutating func begin(on session: SlabKey, endpoint index: Int, isReused: Bool, isStream: Bool) {
         self.session = session
+        comesOnStream = isStream
         self.isReused = isReused
         phase = .sending
         if isReused {
             attempts &+= 1
             endpoint = index
         }
+    }
+
+    /// The answer is here: what it came on, and whether that may serve another request.
+    @inline(__always)
+    mutating func letSessionGo() -> (session: SlabKey, mayKeep: Bool) {
+        let key = session
+        session = .none
+        inFlight.end()
+        return (key, keepsSession && !bindsConnection && isRequestComplete)
     }
 
     /// Nothing but the head has to be sent again, and sending it twice does no harm (RFC 9110 section 9.2.2).

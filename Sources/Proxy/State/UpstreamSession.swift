@@ -75,12 +75,19 @@ struct UpstreamSession: ~Copyable {
 
     var isStream: Bool { connection != .none }
 
-    /// Serves an exchange from here on. Returns the index of its endpoint.
-    mutating func begin(_ exchange: SlabKey) -> Int {
+    /// Serves an exchange from here on. Returns the index of its endpoint, and whether it is a stream.
+    mutating func begin(_ exchange: SlabKey) -> (endpoint: Int, isStream: Bool) {
         self.exchange = exchange
         phase = .busy
         requests &+= 1
-        return endpointIndex
+        return (endpointIndex, isStream)
+    }
+
+    /// The exchange has its answer. Returns what is asked next.
+    @inline(__always)
+    mutating func leaveExchange() -> (socket: SocketID, isPaused: Bool) {
+        exchange = .none
+        return (socket, isPaused)
     }
 
     /// Serves nobody any more. True: its first request in TLS is over, with which the server has said how to come back.
