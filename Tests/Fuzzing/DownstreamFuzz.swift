@@ -118,7 +118,7 @@ enum DownstreamFuzz {
 
     private static func message(_ head: StrictHead, _ settings: FuzzWorld.Settings) -> Message? {
         let words = head.startLine.split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 3, words[2].hasPrefix("HTTP/1."), words[1].first == "/" else { return nil }
+        guard words.count == 3, words[2].utf8.starts(with: "HTTP/1.".utf8), words[1].first == "/" else { return nil }
         let target = words[1].utf8
         let path = Array(target.prefix { $0 != 0x3F })
         return Message(
