@@ -72,11 +72,11 @@ def served(gateway):
     server.start()
     channels = []
 
-    def make(secure: bool = False):
+    def make(secure: bool = False, timeouts: str = "{}"):
         running = gateway(f"""
 workers: 1
 listeners:
-  default: {{ bind: "127.0.0.1:0", protocols: [http/1.1, h2c], http2: {{ streams: 2000 }} }}
+  default: {{ bind: "127.0.0.1:0", protocols: [http/1.1, h2c], http2: {{ streams: 2000 }}, timeouts: {timeouts} }}
   secure: {{ bind: "127.0.0.1:0", tls: {{ certificates: [{certificate('ecdsa')}] }} }}
 upstreams:
   calls: {{ endpoints: ["http://127.0.0.1:{port}"], protocol: h2c }}
@@ -200,6 +200,20 @@ def test_a_thousand_streams_at_once(served):
     for one in said:
         one.put(None)
     assert all(list(one) == [] for one in heard)
+
+
+def test_a_silent_client_of_a_call_is_no_slow_upload(served):
+    _, channel, _ = served(timeouts="{ body_idle: 200ms, rate_grace: 100ms }")
+    said, may_end = queue.Queue(), threading.Event()
+    heard = channel.stream_stream(PATH + "Both")(iter(said.get, None), timeout=10)
+    said.put(b"a")
+    assert next(heard) == b"both a"
+    # Past both deadlines of an upload.
+    may_end.wait(0.8)
+    said.put(b"b")
+    assert next(heard) == b"both b"
+    said.put(None)
+    assert list(heard) == [] and heard.code() == Code.OK
 
 
 def test_a_drain_lets_calls_end(served):

@@ -76,6 +76,14 @@ enum RequestSteps {
         !ByteClass.equals(text.span, bytes.span.extracting(place.range))
     }
 
+    /// Whether the content is of gRPC.
+    static func isGRPC(_ head: borrowing RequestHead, _ bytes: borrowing Buffer) -> Bool {
+        for index in 0..<head.fields.count where head.fields[index].known == .contentType {
+            return EndlessContent.isGRPC(bytes.span.extracting(head.fields[index].value.range))
+        }
+        return false
+    }
+
     static func allowedMethods(_ router: Router, host: borrowing Buffer, path: borrowing Buffer) -> String {
         router.allowedMethods(host: host.span, path: path.span).joined(separator: ", ")
     }

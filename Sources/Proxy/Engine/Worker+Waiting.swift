@@ -103,10 +103,13 @@ extension Worker where Driver: ~Copyable {
             exchanges[exchange].wait.reason = .content
             exchanges[exchange].wait.count = count
             exchanges[exchange].wait.isMarked = false
-            exchanges[exchange].wait.idleDeadline = now.advanced(by: downstreams[downstream].listener.bodyIdleTimeout)
+            exchanges[exchange].wait.idleDeadline = now.advanced(
+                by: exchanges[exchange].dialogueTimeout ?? downstreams[downstream].listener.bodyIdleTimeout)
         }
-        exchanges[exchange].pace.start(
-            .content, at: count, now: now, limits: downstreams[downstream].listener.contentPace)
+        if !exchanges[exchange].isDialogue {
+            exchanges[exchange].pace.start(
+                .content, at: count, now: now, limits: downstreams[downstream].listener.contentPace)
+        }
         exchanges[exchange].wait.deadline = min(
             exchanges[exchange].wait.idleDeadline, exchanges[exchange].pace.deadline)
     }

@@ -66,6 +66,8 @@ struct Exchange: ~Copyable {
     var requestRest = 0
     /// The request came on a stream of HTTP/2.
     var isStreamed = false
+    /// Both sides speak when they like, as in calls of gRPC: that the client is silent does not make it a slow one.
+    var isDialogue = false
     /// `ChunkedContent` of a chunked request, or the trailers of a stream.
     var requestChunks = SlabKey.none
     var isRequestComplete = true
@@ -320,6 +322,9 @@ extension Exchange {
         guard let route else { return 60_000_000_000 }
         return isStream ? route.streamIdleTimeout : route.bodyIdleTimeout
     }
+
+    /// Nanoseconds that the client of a dialogue may be silent; nil: it is none.
+    var dialogueTimeout: Int64? { isDialogue ? route?.streamIdleTimeout ?? 3_600_000_000_000 : nil }
 
     /// The head of the answer is on its way.
     mutating func startResponse(status: Int, headCount: Int) {
