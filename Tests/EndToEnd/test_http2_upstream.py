@@ -3,6 +3,7 @@
 import json
 import ssl
 import threading
+import time
 
 import pytest
 
@@ -290,6 +291,17 @@ def test_a_service_that_takes_few_streams_gets_few(through, limit):
         for stream in streams:
             assert client.wait(stream).status == 200, stream
     assert len(service.connections) == 1 and len(service.requests) == 51
+
+
+def test_a_connection_that_is_old_ends_behind_the_request_that_finds_it_so(through):
+    running, service = through(more=", pool: { max_age: 1s }")
+    with RawClient(running.port()) as client:
+        assert client.get().status == 200
+        time.sleep(1.1)
+        for _ in range(2):
+            assert client.get().status == 200
+    assert len(service.connections) == 2
+    eventually(lambda: service.connections[0].is_closed)
 
 
 def test_further_connections_are_made_when_a_service_takes_few_streams(through):

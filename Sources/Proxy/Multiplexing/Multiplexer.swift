@@ -17,6 +17,8 @@ struct Multiplexer: ~Copyable {
     var output: Buffer?
     /// Ends of the list of streams; places in the driver's slab, -1: empty.
     var firstStream: Int32 = -1
+    /// Streams in that list: those that the worker has not closed.
+    var streamCount = 0
     /// Streams with content that waits for a window or for room on the connection, those at the front first.
     var waiting = RingQueue<SlabKey>()
     /// Has something to be sent at the end of the turn.
@@ -35,6 +37,6 @@ struct Multiplexer: ~Copyable {
         self.frames = frames
     }
 
-    /// Streams that have not been closed by the worker.
-    var streamCount: Int { index.count }
+    /// Streams of which the peer knows nothing yet.
+    var unbegunCount: Int { streamCount &- index.count }
 }

@@ -9,7 +9,7 @@ extension StreamDriver where Base: ~Copyable {
     /// Streams that may be opened on a connection now.
     mutating func streamsLeft(_ key: SlabKey) -> Int {
         guard multiplexers.contains(key), !multiplexers[key].isOver, !multiplexers[key].saidGoAway else { return 0 }
-        return multiplexers[key].frames.streamsLeft
+        return multiplexers[key].frames.streamsLeft &- multiplexers[key].unbegunCount
     }
 
     /// Whether the server has said what it takes, as WebSockets on streams (RFC 8441 section 3). Requests need not wait for that.

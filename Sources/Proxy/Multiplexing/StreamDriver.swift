@@ -135,6 +135,7 @@ package struct StreamDriver<Base: IODriver & ~Copyable>: ~Copyable {
         streams[stream].next = first
         if let old = streams.key(at: Int(first)) { streams[old].previous = Int32(truncatingIfNeeded: stream.index) }
         multiplexers[key].firstStream = Int32(truncatingIfNeeded: stream.index)
+        multiplexers[key].streamCount &+= 1
         if id != 0 { multiplexers[key].index.insert(id, Int(stream.index)) }
         return stream
     }
@@ -146,9 +147,9 @@ package struct StreamDriver<Base: IODriver & ~Copyable>: ~Copyable {
         } else if multiplexers.contains(stream.connection) {
             multiplexers[stream.connection].firstStream = stream.next
         }
-        if stream.id != 0, multiplexers.contains(stream.connection) {
-            multiplexers[stream.connection].index.remove(stream.id)
-        }
+        guard multiplexers.contains(stream.connection) else { return }
+        multiplexers[stream.connection].streamCount &-= 1
+        if stream.id != 0 { multiplexers[stream.connection].index.remove(stream.id) }
     }
 
     mutating func find(_ key: SlabKey, _ id: UInt32) -> SlabKey? {
