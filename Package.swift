@@ -133,7 +133,8 @@ let package = Package(
         .target(name: "DNSStub", dependencies: ["Linux"], path: "Tests/DNSStub", swiftSettings: strict),
         tests("DNSTests", ["DNS", "DNSStub", "Net", "Linux", "Containers"]),
         tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers", "TLS", "YAML"]),
-        tests("ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "Net", "Containers", "Middleware", "EventLoop"]),
+        tests(
+            "ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "HTTP2", "Net", "Containers", "Middleware", "EventLoop"]),
         tests(
             "ClientTests",
             [
@@ -162,7 +163,7 @@ let package = Package(
             name: "Fuzzing",
             dependencies: [
                 "Simulation", "Proxy", "Upstream", "Middleware", "Telemetry", "EventLoop", "Containers", "Net", "HTTP",
-                "HTTP1", "HTTP2", "WebSocket", "Config", "Routing",
+                "HTTP1", "HTTP2", "WebSocket", "Config", "Routing", "TLS", "YAML",
             ],
             path: "Tests/Fuzzing", exclude: ["Corpus", "Findings", "Dictionaries", "Planted"], swiftSettings: strict),
         tests("FuzzingTests", ["Fuzzing", "YAML"]),

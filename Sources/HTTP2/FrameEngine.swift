@@ -161,6 +161,15 @@ package struct FrameEngine: ~Copyable {
     /// The 24 bytes that a client begins with (RFC 9113 section 3.4).
     static var prefaceBytes: StaticString { "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" }
 
+    /// Bytes of the preface's first line, which tell it from every request of HTTP/1.1.
+    package static var prefaceLineCount: Int { 16 }
+
+    /// Whether a connection's first bytes are that line, or as much of it as has come.
+    package static func beginsLikePreface(_ bytes: Span<UInt8>) -> Bool {
+        for index in 0..<min(bytes.count, prefaceLineCount) where bytes[index] != preface[index] { return false }
+        return true
+    }
+
     private mutating func takePreface(
         _ bytes: Span<UInt8>, _ at: inout Int, _ output: inout Buffer
     ) -> HTTP2Event? {

@@ -12,18 +12,9 @@ package enum WebSocketHandshake {
         text.reserveCapacity(key.count + guid.count)
         for index in 0..<key.count { text.append(key[index]) }
         for index in guid.indices { text.append(guid[index]) }
-        let digest = SHA1.digest(text.span)
-        var accept = InlineArray<28, UInt8>(repeating: 0x3D)
-        var at = 0
-        for group in stride(from: 0, to: 20, by: 3) {
-            let second = group + 1 < 20 ? digest[group + 1] : 0
-            let third = group + 2 < 20 ? digest[group + 2] : 0
-            let word = UInt32(digest[group]) << 16 | UInt32(second) << 8 | UInt32(third)
-            for shift in [18, 12, 6, 0] as [UInt32] where at < 27 {
-                accept[at] = base64Digit(UInt8(truncatingIfNeeded: word >> shift & 63))
-                at += 1
-            }
-        }
+        let digits = Base64.encode(SHA1.digest(text.span).span)
+        var accept = InlineArray<28, UInt8>(repeating: 0)
+        for index in accept.indices where index < digits.count { accept[index] = digits[index] }
         return accept
     }
 
@@ -32,13 +23,13 @@ package enum WebSocketHandshake {
         var key = InlineArray<24, UInt8>(repeating: 0x3D)
         for at in 0..<10 {
             let shift = UInt64(58 - 6 * at)
-            key[at] = base64Digit(UInt8(truncatingIfNeeded: first >> shift & 63))
-            key[10 + at] = base64Digit(UInt8(truncatingIfNeeded: second >> shift & 63))
+            key[at] = Base64.digit(UInt8(truncatingIfNeeded: first >> shift & 63))
+            key[10 + at] = Base64.digit(UInt8(truncatingIfNeeded: second >> shift & 63))
         }
         let rest = UInt8(truncatingIfNeeded: first & 15) << 4 | UInt8(truncatingIfNeeded: second & 15)
-        key[20] = base64Digit(rest >> 2)
+        key[20] = Base64.digit(rest >> 2)
         // The last digit carries two bits of the key; the other four are zero.
-        key[21] = base64Digit((rest & 3) << 4)
+        key[21] = Base64.digit((rest & 3) << 4)
         return key
     }
 
@@ -53,14 +44,4 @@ package enum WebSocketHandshake {
         0x32, 0x35, 0x38, 0x45, 0x41, 0x46, 0x41, 0x35, 0x2D, 0x45, 0x39, 0x31, 0x34, 0x2D, 0x34, 0x37, 0x44, 0x41,
         0x2D, 0x39, 0x35, 0x43, 0x41, 0x2D, 0x43, 0x35, 0x41, 0x42, 0x30, 0x44, 0x43, 0x38, 0x35, 0x42, 0x31, 0x31,
     ]
-
-    private static func base64Digit(_ value: UInt8) -> UInt8 {
-        switch value {
-        case 0..<26: 0x41 + value
-        case 26..<52: 0x61 + value - 26
-        case 52..<62: 0x30 + value - 52
-        case 62: 0x2B
-        default: 0x2F
-        }
-    }
 }

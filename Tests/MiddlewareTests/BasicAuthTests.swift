@@ -1,5 +1,6 @@
 import Config
 import Containers
+import Digest
 import HTTP
 import PasswordHash
 import Testing

@@ -1,5 +1,3 @@
-import Net
-
 extension HTTP2Limits: ConfigSection {
     static let title = "limits of HTTP/2"
     static let sentence =

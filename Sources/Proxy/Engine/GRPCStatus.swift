@@ -1,5 +1,3 @@
-import Containers
-
 /// Status codes of gRPC that errors of the gateway become.
 enum GRPCStatus: Int {
     case unknown = 2
@@ -26,7 +24,4 @@ enum GRPCStatus: Int {
         default: self = .unknown
         }
     }
-
-    /// Appends a message as `grpc-message` has it: visible ASCII without `%`; ours have nothing else.
-    static func appendMessage(_ text: StaticString, to buffer: inout Buffer) { buffer.append(text) }
 }

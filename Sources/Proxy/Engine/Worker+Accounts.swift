@@ -7,6 +7,8 @@ package struct WorkerAccounts: Sendable, Equatable {
     package var exchanges = 0
     /// What exchanges keep apart: state of chunked content, middleware and tunnels.
     package var exchangeParts = 0
+    /// Of connections in HTTP/2: their state, that of their streams, and what those have queued.
+    package var multiplexed = 0
     /// Of clients of our own.
     package var calls = 0
     /// Deadlines that are set.
@@ -26,6 +28,7 @@ extension Worker where Driver: ~Copyable {
         accounts.upstreams = sessions.count
         accounts.exchanges = exchanges.count
         accounts.exchangeParts = chunks.count + chainSlots.count + tunnels.count
+        accounts.multiplexed = driver.multiplexers.count + driver.streams.count + driver.outputs.count
         accounts.calls = calls.count
         accounts.timers = timers.count + callTimers.count
         accounts.snapshots = snapshots.count

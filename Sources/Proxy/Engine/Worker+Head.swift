@@ -3,6 +3,7 @@ import Containers
 import EventLoop
 import HTTP
 import HTTP1
+import HTTP2
 import Middleware
 
 /// From bytes to a request: the head of a client connection's next request.
@@ -22,7 +23,7 @@ extension Worker where Driver: ~Copyable {
             beginExchange(key, buffer)
         } catch {
             if downstreams[key].listener.allowsPriorKnowledge, downstreams[key].requests == 0,
-                Self.beginsLikePreface(buffer)
+                FrameEngine.beginsLikePreface(buffer.span)
             {
                 receivePreface(key, buffer)
                 return
@@ -31,9 +32,9 @@ extension Worker where Driver: ~Copyable {
         }
     }
 
-    /// The preface of HTTP/2, or its beginning.
+    /// The preface of HTTP/2, or its beginning (RFC 9113 section 3.3). The rest of it is for the engine to see.
     private mutating func receivePreface(_ key: SlabKey, _ buffer: consuming Buffer) {
-        guard buffer.count >= Self.prefaceLine.utf8CodeUnitCount else {
+        guard buffer.count >= FrameEngine.prefaceLineCount else {
             waitForHead(key, buffer)
             return
         }

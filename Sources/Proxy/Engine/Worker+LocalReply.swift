@@ -135,7 +135,8 @@ extension Worker where Driver: ~Copyable {
             lines.append("Content-Type: application/grpc\r\nGrpc-Status: ")
             lines.append(decimal: GRPCStatus(httpStatus: answer.status).rawValue)
             lines.append("\r\nGrpc-Message: ")
-            GRPCStatus.appendMessage(answer.code.row.title, to: &lines)
+            // Titles are visible ASCII without `%`, as a message has to be.
+            lines.append(answer.code.row.title)
             lines.append("\r\n")
         }
     }

@@ -42,7 +42,7 @@ extension Worker where Driver: ~Copyable {
             trailerFields: limits.trailerFields, trailerBytes: limits.trailers)
         settings.fieldBytes = fieldLimits.bytes
         let made = driver.multiplex(
-            sessions[key].socket, owner: key, isServer: false, settings: settings, limits: FloodLimits(),
+            sessions[key].socket, owner: key, isServer: false, settings: settings, limits: FloodLimits(HTTP2Limits()),
             fieldLimits: fieldLimits)
         guard let multiplexer = made else { return false }
         sessions[key].multiplexer = multiplexer

@@ -10,19 +10,6 @@ extension Worker where Driver: ~Copyable {
     /// After a kind GOAWAY the streams on their way have so long to arrive.
     private static var goAwayGrace: Int64 { 1_000_000_000 }
 
-    /// What a client of HTTP/2 that knows beforehand begins with (RFC 9113 section 3.3). The rest of it is for the engine to see.
-    static var prefaceLine: StaticString { "PRI * HTTP/2.0\r\n" }
-
-    /// Whether bytes that are no request of HTTP/1.1 are those, or as many of them as have come.
-    static func beginsLikePreface(_ bytes: borrowing Buffer) -> Bool {
-        let count = min(bytes.count, prefaceLine.utf8CodeUnitCount)
-        var expected = InlineArray<16, UInt8>(repeating: 0)
-        var written = Buffer(capacity: prefaceLine.utf8CodeUnitCount)
-        written.append(prefaceLine)
-        for index in 0..<count { expected[index] = written[index] }
-        return ByteClass.equals(bytes.span.extracting(0..<count), expected.span.extracting(0..<count))
-    }
-
     /// HTTP/2 is spoken from here on.
     mutating func beginMultiplexing(_ key: SlabKey) {
         let listener = downstreams[key].listener

@@ -7,9 +7,7 @@ package struct MultiplexerCounters: Sendable, Equatable {
     package internal(set) var malformed = 0
     package internal(set) var resets = 0
     /// Connections that were ended for what the peer did, by the reason's place among all.
-    package internal(set) var failures = InlineCounts()
-
-    package typealias InlineCounts = [FailureReason: Int]
+    package internal(set) var failures: [FailureReason: Int] = [:]
 
     /// Takes over what a connection counted that is gone.
     mutating func add(_ flood: FloodCounters) {
