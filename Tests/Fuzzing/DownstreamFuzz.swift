@@ -27,8 +27,7 @@ enum DownstreamFuzz {
     }
 
     /// The forwarding normal form.
-    private static func check(_ request: RecordingOrigin.Request, _ settings: FuzzWorld.Settings) throws(FuzzViolation)
-    {
+    static func check(_ request: RecordingOrigin.Request, _ settings: FuzzWorld.Settings) throws(FuzzViolation) {
         let words = request.words
         try require(words.count == 3 && words[2] == "HTTP/1.1", "the request line is \(request.head.startLine)")
         let target = Array(words[1].utf8)
@@ -43,7 +42,8 @@ enum DownstreamFuzz {
         try require(head.fields.first?.name == "host", "Host is not the first field")
         try require(head.values("x-request-id").count == 1, "\(head.values("x-request-id").count) request ids")
         let via = head.values("via").last ?? ""
-        try require(["1.0 martlet", "1.1 martlet"].contains(via), "Via is \(head.values("via"))")
+        let versions = settings.clientsSpeakHTTP2 ? ["1.0", "1.1", "2.0"] : ["1.0", "1.1"]
+        try require(versions.contains { via == "\($0) martlet" }, "Via is \(head.values("via"))")
         for name in ["proxy", "keep-alive", "proxy-connection", "trailer", "proxy-authorization"] {
             try require(head.values(name).isEmpty, "\(name) is passed on")
         }

@@ -28,6 +28,9 @@ struct FuzzWorld: ~Copyable {
         var sendsProxyHeader = false
         var isTrusted = false
         var isTight = false
+        /// Those that know beforehand.
+        var clientsSpeakHTTP2 = false
+        var originSpeaksHTTP2 = false
         /// And reads `//` as `/`.
         var rejectsEncodedSlash = false
 
@@ -81,6 +84,7 @@ struct FuzzWorld: ~Copyable {
         }
         listener.pathRules.encodedSlash = settings.rejectsEncodedSlash ? .reject : .keep
         listener.pathRules.mergeSlashes = settings.rejectsEncodedSlash
+        if settings.clientsSpeakHTTP2 { listener.protocols = [.http1, .http2Cleartext] }
         if settings.sendsProxyHeader { listener.proxyProtocol = [everybody] }
         if settings.isTrusted { config.trustedProxies = [.block(everybody)] }
         config.listeners = [listener]
@@ -88,6 +92,7 @@ struct FuzzWorld: ~Copyable {
         upstream.endpoints = [
             .init(url: "http://\(origin)", target: .address(origin), authority: "origin.test")
         ]
+        if settings.originSpeaksHTTP2 { upstream.protocolVersion = .http2Cleartext }
         upstream.pool.maxConnections = 4
         config.upstreams = [upstream]
         let path = RouteConfig.Path(segments: [.tail(nil)], hasTrailingSlash: false, source: "/*")

@@ -152,7 +152,8 @@ enum ResponseHeadFuzz {
             try require(framing == .untilEnd, "framing in a \(facts.status)")
         }
         try require(
-            strict.startLine.utf8.starts(with: "HTTP/1.1 \(facts.status) ".utf8), "the status line is \(strict.startLine)")
+            strict.startLine.utf8.starts(with: "HTTP/1.1 \(facts.status) ".utf8),
+            "the status line is \(strict.startLine)")
         let expected = facts.fields.kept.map { (name: $0.name, value: $0.value) }
         try require(
             strict.fields.count >= expected.count && zip(strict.fields, expected).allSatisfy { $0 == $1 },

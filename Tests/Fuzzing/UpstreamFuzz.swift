@@ -2,7 +2,7 @@ import Net
 import Simulation
 
 /// What an origin says on a connection: `[settings][seed][script]`; see `PeerScript`. Two clients ask, the second one is
-/// the victim.
+/// the victim. In HTTP/2 the script's bytes are frames, and SETTINGS are sent before, unless the settings say otherwise.
 ///
 /// What clients get reads under a strict reader; where that reader can read the origin's own bytes, status and content
 /// are those; bytes that nobody asked for reach nobody.
@@ -11,6 +11,9 @@ enum UpstreamFuzz {
     private static let handshake =
         "GET /one HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+
+    /// SETTINGS that allow WebSockets (RFC 8441 section 3).
+    private static let connectSettings: [UInt8] = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 1]
 
     private struct Request {
         let method: String
@@ -38,16 +41,22 @@ enum UpstreamFuzz {
         return [first, Request("GET", "/two")]
     }
 
-    static func run(_ input: [UInt8]) throws(FuzzViolation) {
+    static func run(_ input: [UInt8], inHTTP2: Bool = false) throws(FuzzViolation) {
         var parts = FuzzInput(input)
         let flags = parts.byte()
         var settings = FuzzWorld.Settings(seed: UInt64(parts.byte()))
+        settings.originSpeaksHTTP2 = inHTTP2
         settings.hasFaults = flags & 4 != 0
+        let beginning = inHTTP2 && flags & 16 == 0 ? connectSettings : []
         let script = PeerScript(parts.rest(), isBytewise: flags & 8 != 0)
         let requests = requests(flags)
         let isHandshake = flags & 3 == 3
         var world = try FuzzWorld(settings)
-        world.network.add(ScriptedOrigin(script, network: world.network))
+        if inHTTP2 {
+            world.network.add(ScriptedHTTP2Origin(script, beginning: beginning, network: world.network))
+        } else {
+            world.network.add(ScriptedOrigin(script, network: world.network))
+        }
         let pause: [UInt8] = [PeerScript.mark, UInt8(ascii: "c")]
         let client = ScriptedClient(
             PeerScript(Array(requests.map(\.bytes).joined(separator: pause))), network: world.network)
@@ -58,10 +67,17 @@ enum UpstreamFuzz {
         victim.start(after: 3_000_000_000)
         try world.run { client.isDone && victim.isDone }
         // What arrives at once with an answer was not asked for by anybody else.
-        let isAlone = script.isOnePiece && !settings.hasFaults && script.bytes.count <= 900
+        // A WebSocket waits for SETTINGS: without them the script may answer somebody else.
+        let isAsked = !inHTTP2 || !isHandshake || !beginning.isEmpty
+        let isAlone = script.isOnePiece && !settings.hasFaults && script.bytes.count <= 900 && isAsked
         let answers = try check(client, requests, isScripted: true, isAlone: isAlone, maySwitch: isHandshake)
         _ = try check(victim, [victimRequest], isScripted: !isAlone, isAlone: isAlone, maySwitch: false)
-        if let first = answers.first, !first.isLocal { try compare(first, script, requests[0].method) }
+        guard let first = answers.first, !first.isLocal else { return }
+        if inHTTP2 {
+            if first.head.values("x-honest").isEmpty { try compareFrames(first, script, requests[0].method) }
+        } else {
+            try compare(first, script, requests[0].method)
+        }
     }
 
     /// The final answers that a client got.
@@ -110,6 +126,30 @@ enum UpstreamFuzz {
             try require(body.starts(with: ours.body), "the body is \(shown(ours.body)), not \(shown(body))")
         } else {
             try require(!ours.isComplete, "an incomplete answer is complete for the client: \(shown(ours.body))")
+        }
+    }
+
+    /// The same of a script of frames: what it says on the first stream. Whatever breaks a rule can only cut it.
+    private static func compareFrames(_ ours: ReadAnswer, _ script: PeerScript, _ method: String) throws(FuzzViolation)
+    {
+        var frames = NaiveStreams()
+        frames.feed(script.bytes)
+        guard let stream = frames.streams[1], let place = stream.finalBlock else {
+            throw FuzzViolation("an answer that nobody gave: \(ours.head.startLine)")
+        }
+        let status = stream.text(":status", in: place)
+        let isSwitch = ours.status == 101 && status == "200"
+        try require(isSwitch || status == "\(ours.status)", "status \(ours.status) of an answer with \(status ?? "")")
+        if ours.status == 101 { return }
+        // RFC 9110 section 6.4.1: these end with their heads.
+        let isBare = method == "HEAD" || [204, 205, 304].contains(ours.status)
+        let content = isBare ? [] : stream.content
+        if ours.isComplete, !isBare {
+            let isWhole = stream.isEnded && ours.body == content
+            try require(isWhole, "the body is \(shown(ours.body)), not \(shown(content))")
+        } else {
+            let all = isBare ? [] : content + frames.begunContent(1)
+            try require(all.starts(with: ours.body), "the body is \(shown(ours.body)), not \(shown(content))")
         }
     }
 }

@@ -10,8 +10,8 @@ import Testing
     /// Inputs of a whole world cost a thousand times what those of a parser cost.
     private static func count(_ target: FuzzTarget) -> Int {
         switch target {
-        case .downstream, .upstream: 40
-        case .config: 60
+        case .downstream, .upstream, .http2Downstream, .http2Upstream: 40
+        case .config, .tlsRecords: 60
         case .requestHead, .responseHead, .chunked, .webSocket, .path, .forwarded, .hpack, .frames: 600
         }
     }
