@@ -152,7 +152,7 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "Config", "Upstream", "Middleware",
+                "Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "HTTP2", "Config", "Upstream", "Middleware",
                 "Telemetry", "Client", "TLS",
             ],
             path: "Tests/Simulation", exclude: ["mutants.txt"], swiftSettings: strict),

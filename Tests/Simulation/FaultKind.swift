@@ -61,6 +61,21 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     case clientMalformed
     case clientProxyHeader
     case clientBadProxyHeader
+    /// Breaks a rule for frames of HTTP/2.
+    case clientBreaksFrames
+    /// Takes no more streams, and says so.
+    case clientGoesAway
+
+    // Either end of an HTTP/2 connection.
+    /// Other settings in the middle.
+    case settingsChange
+    case streamPadding
+    case streamPing
+    /// The peer's windows are small, or shut until they are opened.
+    case windowSmall
+    case windowLate
+    /// Windows are given back in small parts.
+    case windowDrops
 
     // Origins.
     case originInterim
@@ -115,11 +130,12 @@ package enum FaultKind: Int, CaseIterable, Sendable {
             .clientPipelines, .clientSlowBody,
             .clientSlowReader, .clientHalfCloses, .clientIsOld, .originInterim, .originUntilClose, .originSlowAnswer,
             .originSlowReader, .authSlow, .authRefuses, .decisionReplies, .callSlowReader, .tunnelRefused,
-            .tunnelSilence:
+            .tunnelSilence, .clientGoesAway, .settingsChange, .streamPadding, .streamPing, .windowSmall, .windowLate,
+            .windowDrops:
             false
         case .networkReset, .fewSlots, .dnsLate, .dnsGone, .originInterimFlood, .clientBadProxyHeader, .lostOnReset,
             .connectThrown, .connectRefused, .connectHangs, .stall, .stallOne, .closeAfterQuiet, .clientAborts,
-            .clientMalformed, .originEarlyAnswer, .originExtraBytes,
+            .clientMalformed, .clientBreaksFrames, .originEarlyAnswer, .originExtraBytes,
             .originTruncates, .originMalformed, .originResets, .originStalls, .originStopsReading,
             .originClosesAfterAnswer, .originClosesIdle, .authFails, .decisionLate, .decisionMissing, .callCancelled,
             .tunnelWrongKey, .tunnelClientBreach, .tunnelOriginBreach, .tunnelTooMuch, .tunnelClientLeaves,

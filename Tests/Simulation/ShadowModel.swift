@@ -160,6 +160,13 @@ package final class ShadowModel {
         }
     }
 
+    /// The gateway takes no more streams of a connection that was made at this time.
+    func wentAway(since time: Instant, _ number: Int) {
+        if network.lastExcuse < time.advanced(by: -Self.excuseSlack), network.now < network.endsAt {
+            network.violate("GOAWAY on connection \(number) without a reason")
+        }
+    }
+
     private func isExcused(_ exchange: Exchange) -> Bool {
         !exchange.taints.isEmpty || isDisturbed(exchange)
     }

@@ -126,6 +126,8 @@ final class SimulatedGateway {
             hasRun = true
             // At once: the next one's turn may already show clients what the limiter said.
             limiter.follow(desk.takeProbes())
+            let index = (first + step) % workers.count
+            network.streamBytesMax = max(network.streamBytesMax, workers[index].worker.mostBytesOfStream())
             check()
         }
         if programsWake.take() {

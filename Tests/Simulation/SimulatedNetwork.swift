@@ -34,6 +34,8 @@ package final class SimulatedNetwork {
     /// Most bytes that one socket of the driver ever had queued.
     package var queuedBytesMax = 0
     package var buffersOutstandingMax = 0
+    /// Most bytes that one stream of HTTP/2 ever held, of either direction.
+    package var streamBytesMax = 0
     /// Pieces that the driver moved from socket to socket by itself.
     package var relays = 0
     /// Nothing will ever happen again: no event is on its way and the gateway waits without a deadline.

@@ -75,6 +75,7 @@ package struct Simulation {
         let baseline = network.buffersOutstanding
         let clients = makeClients(network, shadow)
         let tunnels = makeTunnels(network, shadow)
+        let multiplexed = makeHTTP2Clients(plan.http2Clients, network, shadow)
         gateway.makeCalls()
         var turns = 0
         var deadline = Instant.never
@@ -84,8 +85,11 @@ package struct Simulation {
             if network.queuedBytesMax > queuedBytesLimit {
                 network.violate("\(network.queuedBytesMax) bytes queued on one socket")
             }
+            if network.streamBytesMax > queuedBytesLimit {
+                network.violate("\(network.streamBytesMax) bytes on one stream")
+            }
             if deadline == .never, clients.allSatisfy(\.isDone), tunnels.allSatisfy(\.isDone),
-                gateway.areCallsDone
+                multiplexed.allSatisfy(\.isDone), gateway.areCallsDone
             {
                 deadline = network.now.advanced(by: Self.settleTime)
             }
@@ -99,12 +103,14 @@ package struct Simulation {
         gateway.end()
         network.end()
         return Report(
-            seed: seed, violations: network.violations, figures: figures(network, shadow, gateway, turns: turns),
+            seed: seed, violations: network.violations,
+            figures: figures(network, shadow, gateway, multiplexed, turns: turns),
             digest: digest.value)
     }
 
     private func figures(
-        _ network: SimulatedNetwork, _ shadow: ShadowModel, _ gateway: SimulatedGateway, turns: Int
+        _ network: SimulatedNetwork, _ shadow: ShadowModel, _ gateway: SimulatedGateway,
+        _ multiplexed: [FakeHTTP2Client], turns: Int
     ) -> SimulationFigures {
         var figures = SimulationFigures()
         figures.seeds = 1
@@ -117,6 +123,8 @@ package struct Simulation {
         figures.virtualSeconds = Int(network.now.nanoseconds / 1_000_000_000)
         figures.buffersMax = network.buffersOutstandingMax
         figures.queuedBytesMax = network.queuedBytesMax
+        figures.streamBytesMax = network.streamBytesMax
+        figures.streams = multiplexed.reduce(0) { $0 + $1.streams }
         figures.relays = network.relays
         figures.handOvers = network.handOversCount
         figures.refused = gateway.limiterRefusals
@@ -145,6 +153,23 @@ package struct Simulation {
                 address: address, descriptor: Self.listenerDescriptor, plans: plans, network: network, shadow: shadow)
             let start = isBurst ? burstAt : 10_000_000 + Int64(network.random.below(2_000)) * 1_000_000
             network.after(start) { client.start() }
+            return client
+        }
+    }
+
+    private func makeHTTP2Clients(
+        _ count: Int, _ network: SimulatedNetwork, _ shadow: ShadowModel
+    ) -> [FakeHTTP2Client] {
+        var number = 3_000
+        return (0..<count).map { index in
+            let plans = (0..<(1 + network.random.below(12))).map { _ in
+                number += 1
+                return ExchangePlan.draw(number: number, network: network)
+            }
+            let client = FakeHTTP2Client(
+                address: .ip(.v4(0x0B00_2000 + UInt32(index)), port: 60_000), plans: plans, network: network,
+                shadow: shadow)
+            network.after(10_000_000 + Int64(network.random.below(2_000)) * 1_000_000) { client.start() }
             return client
         }
     }

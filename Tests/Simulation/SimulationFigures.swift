@@ -11,6 +11,9 @@ package struct SimulationFigures: Sendable {
     package var virtualSeconds = 0
     package var buffersMax = 0
     package var queuedBytesMax = 0
+    package var streamBytesMax = 0
+    /// Requests of clients that speak HTTP/2.
+    package var streams = 0
     package var relays = 0
     package var handOvers = 0
     /// By the limiter, as it must.
@@ -30,6 +33,8 @@ package struct SimulationFigures: Sendable {
         virtualSeconds += other.virtualSeconds
         buffersMax = max(buffersMax, other.buffersMax)
         queuedBytesMax = max(queuedBytesMax, other.queuedBytesMax)
+        streamBytesMax = max(streamBytesMax, other.streamBytesMax)
+        streams += other.streams
         relays += other.relays
         handOvers += other.handOvers
         refused += other.refused
@@ -43,9 +48,10 @@ package struct SimulationFigures: Sendable {
             \(seeds) seeds: \(answered) answered, \(answeredLocally) answered by the gateway, \(cut) cut; \(turns) turns, \
             \(virtualSeconds) virtual seconds
             \(codes.joined(separator: ", "))
-            at most \(queuedBytesMax) bytes queued on a connection, \(buffersMax) buffers of a worker in use
+            at most \(queuedBytesMax) bytes queued on a connection, \(streamBytesMax) held of a stream, \(buffersMax) buffers \
+            of a worker in use
             \(relays) pieces relayed, \(handOvers) connections handed over, \(refused) requests refused by the limiter, \
-            \(tunnels) WebSocket connections
+            \(tunnels) WebSocket connections, \(streams) requests of clients on streams
             \(injected) faults of \(faults.counts.count - faults.missing.count) kinds of \(faults.counts.count):
             \(faults.table)
             """

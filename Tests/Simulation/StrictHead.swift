@@ -6,6 +6,12 @@ package struct StrictHead: Sendable {
     /// Names in lower case.
     package let fields: [(name: String, value: String)]
 
+    /// Of parts that were read otherwise.
+    init(_ startLine: String, _ fields: [(name: String, value: String)]) {
+        self.startLine = startLine
+        self.fields = fields
+    }
+
     /// Reads a head with its empty line.
     package init(_ bytes: [UInt8]) throws(Malformed) {
         var lines: [[UInt8]] = []

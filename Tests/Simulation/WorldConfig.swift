@@ -20,6 +20,10 @@ enum WorldConfig {
         proxied.name = "proxied"
         proxied.proxyProtocol = [CIDRBlock(address: .v4(0x0B00_0000), prefix: 8)]
         config.listeners = [listener, proxied]
+        for index in config.listeners.indices {
+            config.listeners[index].protocols = [.http1, .http2Cleartext]
+            config.listeners[index].http2.streams = [2, 5, 128][Int(seed / 2 % 3)]
+        }
         var upstream = UpstreamConfig(name: "origin", location: place)
         upstream.endpoints = Simulation.origins.prefix(1 + random.below(3)).map { endpoint($0) }
         if random.below(3) == 0 { upstream.endpoints[0] = named }

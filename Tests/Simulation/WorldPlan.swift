@@ -19,6 +19,8 @@ package struct WorldPlan: Sendable {
     /// Content from which on a worker has its driver move it.
     package var relayedLength: Int
     package var ending: Ending
+    /// Clients that speak HTTP/2.
+    package var http2Clients: Int
 
     package init(seed: UInt64) {
         var random = RandomSource(seed: seed ^ 0x3041_1D00)
@@ -31,5 +33,6 @@ package struct WorldPlan: Sendable {
         case 2: ending = .stops(after: after)
         default: ending = .none
         }
+        http2Clients = random.below(2) * random.below(5)
     }
 }

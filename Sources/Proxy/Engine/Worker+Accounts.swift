@@ -35,4 +35,14 @@ extension Worker where Driver: ~Copyable {
         accounts.pools = pools.count
         return accounts
     }
+
+    /// Bytes that the stream with most of them holds, of both directions.
+    package mutating func mostBytesOfStream() -> Int {
+        var most = 0
+        for place in driver.streams.indices {
+            guard let key = driver.streams.key(at: place) else { continue }
+            most = max(most, driver.streams[key].queuedBytes, driver.streams[key].inbound?.count ?? 0)
+        }
+        return most
+    }
 }
