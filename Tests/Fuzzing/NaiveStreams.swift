@@ -1,3 +1,5 @@
+import Simulation
+
 /// One direction of an HTTP/2 connection, read frame by frame with arrays: what each stream says, and the first thing in
 /// which no reader can agree.
 struct NaiveStreams {
