@@ -22,7 +22,8 @@ package struct FloodLimits: Sendable, Equatable {
     package var priorities = 200
     /// WINDOW_UPDATE frames, beside two for each stream and twenty for each DATA frame that was sent.
     package var windowUpdates = 100
-    /// Frames that are passed over, of streams that are gone or of unknown types, beside eight for each stream.
+    /// Frames that are passed over, of streams that are gone or of unknown types, beside eight for each stream. Content that
+    /// was allowed before a reset of ours is none of them.
     package var ignoredFrames = 1_000
     /// Answers that the peer has not read.
     package var unreadReplies = 1_000

@@ -35,7 +35,7 @@ extension FrameEngine {
         guard let place = streams.find(header.stream) else {
             skipFrame(header.length, &output)
             guard isIgnored(header.stream) else { return fail(.streamClosed, .closedStream, &output) }
-            return countIgnored(&output)
+            return closed.admits(header.length) ? nil : countIgnored(&output)
         }
         if let event = refuseData(header, content, place, &output) { return event }
         if header.flags & FrameFlags.padded != 0 { giveBack(behind &+ 1, place, &output) }

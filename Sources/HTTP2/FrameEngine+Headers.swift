@@ -185,7 +185,7 @@ extension FrameEngine {
             return event == .none ? nil : event
         }
         FrameWriter.reset(stream, HTTP2Error.refusedStream.rawValue, to: &output)
-        closed.append(stream, .byUs)
+        closeUnopened(stream)
         return countReply(&output)
     }
 

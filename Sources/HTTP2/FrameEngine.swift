@@ -200,7 +200,7 @@ package struct FrameEngine: ~Copyable {
         _ stream: UInt32, _ code: HTTP2Error, _ event: HTTP2Event, _ output: inout Buffer
     ) -> HTTP2Event {
         FrameWriter.reset(stream, code.rawValue, to: &output)
-        if let place = streams.find(stream) { close(place, .byUs) } else { closed.append(stream, .byUs) }
+        if let place = streams.find(stream) { close(place, .byUs) } else { closeUnopened(stream) }
         counters.streamErrors &+= 1
         if counters.streamErrors > limits.streamErrors { return fail(.enhanceYourCalm, .streamErrors, &output) }
         return countReply(&output) ?? event
@@ -235,9 +235,14 @@ package struct FrameEngine: ~Copyable {
     }
 
     mutating func close(_ place: Int, _ ending: ClosedStreams.Ending) {
-        closed.append(streams.slots[place].id, ending)
+        let isHalf = ending == .byUs && !streams.slots[place].flags.contains(.remoteEnded)
+        let window = isHalf ? max(0, Int(streams.slots[place].receiveWindow)) : 0
+        closed.append(streams.slots[place].id, ending, window: window)
         streams.close(place)
     }
+
+    /// A stream that never was in the table is reset: its peer may have sent what the first window allows.
+    mutating func closeUnopened(_ stream: UInt32) { closed.append(stream, .byUs, window: local.streamWindow) }
 
     /// The peer has ended its direction.
     @inline(__always)
@@ -260,7 +265,14 @@ package struct FrameEngine: ~Copyable {
     }
 
     /// Whether frames of a stream that is not open are passed over: it was reset by us, or came behind our GOAWAY.
-    func isIgnored(_ stream: UInt32) -> Bool { stream > lastServed || closed.ending(of: stream) == .byUs }
+    ///
+    /// Any number of streams may be reset while frames of theirs are on the way. So a forgotten one is no error where it may
+    /// be one of those; a client has opened every stream below its next one.
+    func isIgnored(_ stream: UInt32) -> Bool {
+        if stream > lastServed { return true }
+        guard let ending = closed.ending(of: stream) else { return !isServer || closed.hasForgottenReset }
+        return ending == .byUs
+    }
 
     private mutating func dropStream(above limit: UInt32) -> HTTP2Event? {
         for place in 0..<streams.slots.count where streams.slots[place].id > limit {

@@ -30,6 +30,10 @@ import Testing
 
     private func get(_ stream: UInt32) -> [UInt8] { FrameText.frame("HEADERS.eh@\(stream) $G") }
 
+    private func content(_ stream: Int, _ count: Int) -> [UInt8] {
+        FrameText.header(count, 0, 0, UInt32(stream)) + [UInt8](repeating: 0, count: count)
+    }
+
     @Test func `Rapid resets`() {
         var connection = server()
         let found = flood(&connection) { get($0) + FrameText.frame("RST@\($0) 00000008") }
@@ -149,7 +153,54 @@ import Testing
         var reset = server()
         reset.receive(FrameText.frame("HEADERS.h@1 $P"))
         reset.act("reset@1")
-        #expect(flood(&reset) { _ in FrameText.frame("DATA@1 00") }.failure == "failed enhanceYourCalm ignoredFrames")
+        // Its window is 65,535 bytes.
+        let frame = content(1, 1_000)
+        #expect(flood(&reset) { _ in frame } == (65 + 1_008, "failed enhanceYourCalm ignoredFrames"))
+        var ends = server()
+        ends.receive(FrameText.frame("HEADERS.h@1 $P"))
+        ends.act("reset@1")
+        let end = FrameText.frame("DATA.e@1")
+        #expect(flood(&ends) { _ in end } == (1_008, "failed enhanceYourCalm ignoredFrames"))
+    }
+
+    @Test func `What was on its way of streams that we reset is no abuse, however many they are`() {
+        var client = ScriptedConnection(isServer: false)
+        client.receive(FrameText.frame("SETTINGS") + FrameText.frame("SETTINGS.a"))
+        let streams = (0..<300).map { 2 * $0 + 1 }
+        for _ in streams { client.act("get") }
+        for stream in streams { client.act("reset@\(stream)") }
+        for stream in streams {
+            client.receive(FrameText.frame("HEADERS.h@\(stream) $R"))
+            for _ in 0..<15 { client.receive(content(stream, 4_096)) }
+            client.receive(FrameText.frame("HEADERS.eh@\(stream) {x-a: b}"))
+            client.output.clear()
+        }
+        #expect(client.events.last == "started 599")
+        #expect(client.client.counters.ignoredFrames == 600)
+        client.clearEvents()
+        client.act("get")
+        client.receive(FrameText.frame("HEADERS.h@601 $R") + FrameText.frame("DATA.e@601 00"))
+        #expect(client.words == "started 601, response 601 200, data 601 1 end")
+    }
+
+    @Test func `A server that allows many streams may reset all of them at once`() {
+        var settings = LocalSettings()
+        settings.concurrentStreams = 8_000
+        var server = ScriptedConnection(isServer: true, settings: settings)
+        server.receive(
+            Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + FrameText.frame("SETTINGS") + FrameText.frame("SETTINGS.a")
+        )
+        let streams = (0..<300).map { 2 * $0 + 1 }
+        for stream in streams { server.receive(FrameText.frame("HEADERS.h@\(stream) $P")) }
+        server.clearEvents()
+        for stream in streams { server.act("reset@\(stream)") }
+        for stream in streams {
+            for _ in 0..<15 { server.receive(content(stream, 4_096)) }
+            server.receive(FrameText.frame("HEADERS.eh@\(stream) {x-a: b}"))
+            server.output.clear()
+        }
+        server.receive(get(601))
+        #expect(server.words == "request 601 end")
     }
 
     @Test func `Answers that the peer does not read`() {

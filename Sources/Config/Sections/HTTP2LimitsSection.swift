@@ -40,7 +40,8 @@ extension HTTP2Limits: ConfigSection {
         ),
         ConfigKey(
             "ignored_frames", \.ignoredFrames, .integer(1...1_000_000), default: 1_000,
-            "Frames of unknown types, or of streams that are gone, beside eight for each stream."),
+            "Frames of unknown types, or of streams that are gone, beside eight for each stream. Content that was on its way when the gateway reset its stream is none."
+        ),
         ConfigKey(
             "unread_replies", \.unreadReplies, .integer(1...1_000_000), default: 1_000,
             "Answers to PING, SETTINGS and faulty frames that the client does not read."),
