@@ -13,7 +13,8 @@ package struct FloodLimits: Sendable, Equatable {
     package var rapidResetStreams = 200
     /// Streams of a connection that we had to reset for what the peer did.
     package var streamErrors = 100
-    /// PING and SETTINGS frames in one window of time.
+    /// PING and SETTINGS frames in one window of time; of PING beside two for each frame with fields or content that went either
+    /// way in it. Implementations of gRPC send one with each DATA frame that comes, to measure the bandwidth.
     package var pings = 100
     package var settings = 20
     /// DATA, HEADERS and CONTINUATION frames in a row that say nothing.
@@ -39,15 +40,18 @@ package struct FloodLimits: Sendable, Equatable {
 struct RateCounter: Sendable {
     private var start = Instant(nanoseconds: .min)
     private var count = 0
+    private var formerlyUseful = 0
 
-    /// Whether there were more than `limit` in this window.
-    mutating func exceeds(_ limit: Int, now: Instant, window: Int64) -> Bool {
+    /// Whether there were more than `limit` in this window, and two for each of the `useful` events in it; those are given as
+    /// counted so far.
+    mutating func exceeds(_ limit: Int, beside useful: Int = 0, now: Instant, window: Int64) -> Bool {
         if now.since(start) >= window {
             start = now
             count = 0
+            formerlyUseful = useful
         }
         count &+= 1
-        return count > limit
+        return count > limit &+ 2 &* (useful &- formerlyUseful)
     }
 }
 
@@ -67,4 +71,6 @@ package struct FloodCounters: Sendable, Equatable {
     package internal(set) var windowUpdates = 0
     package internal(set) var ignoredFrames = 0
     package internal(set) var dataFramesSent = 0
+    /// Blocks of fields and frames with content that came, blocks of fields that were sent.
+    package internal(set) var messageFrames = 0
 }

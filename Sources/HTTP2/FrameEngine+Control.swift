@@ -105,7 +105,8 @@ extension FrameEngine {
         _ header: FrameHeader, _ payload: Span<UInt8>, _ now: Instant, _ output: inout Buffer
     ) -> HTTP2Event? {
         counters.pings &+= 1
-        if pingRate.exceeds(limits.pings, now: now, window: limits.window) {
+        let useful = counters.messageFrames &+ counters.dataFramesSent
+        if pingRate.exceeds(limits.pings, beside: useful, now: now, window: limits.window) {
             return fail(.enhanceYourCalm, .pings, &output)
         }
         if header.flags & FrameFlags.acknowledged != 0 {

@@ -46,6 +46,7 @@ extension FrameEngine {
             left = padding
             phase = .skip
         } else {
+            counters.messageFrames &+= 1
             phase = .data
         }
         return nil

@@ -133,6 +133,7 @@ extension FrameEngine {
             kind = isResponse ? .response : .trailers
         }
         section.begin(kind)
+        counters.messageFrames &+= 1
         switch decoder.decode(block, tables, into: &section) {
         case .decoded: break
         case .broken: return fail(.compressionError, .compression, &output)

@@ -101,6 +101,7 @@ extension FrameEngine {
 
     @inline(__always)
     mutating func endBlock(_ stream: UInt32, isEnd: Bool, from start: Int, _ output: inout Buffer) {
+        counters.messageFrames &+= 1
         let length = output.count &- start &- FrameHeader.count
         let flags = isEnd ? FrameFlags.endStream : 0
         if length > peer.frameSize {

@@ -104,6 +104,49 @@ import Testing
         #expect(holds(!slow.hasFailed))
     }
 
+    @Test(arguments: [true, false]) func `A PING with each frame that brings something is no flood`(isServer: Bool) {
+        var connection = ScriptedConnection(isServer: isServer)
+        if isServer { connection.receive(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)) }
+        connection.receive(FrameText.frame("SETTINGS") + FrameText.frame("SETTINGS.a"))
+        if isServer { connection.receive(FrameText.frame("HEADERS.h@1 $P")) } else { connection.act("post") }
+        if !isServer { connection.receive(FrameText.frame("HEADERS.h@1 $R")) }
+        let ping = FrameText.frame("PING 8*00")
+        for _ in 0..<300 { connection.receive(content(1, 1) + ping) }
+        #expect(connection.events.last == "data 1 300")
+        if isServer { connection.act("begin@1") }
+        connection.server.outputWasSent()
+        connection.client.outputWasSent()
+        for _ in 0..<300 {
+            #expect(holds(connection.content(1, 1, end: false)))
+            connection.receive(ping)
+        }
+        for index in 0..<300 {
+            let stream = UInt32(3 + 2 * index)
+            if isServer {
+                connection.receive(get(stream))
+                connection.act("respond@\(stream)")
+            } else {
+                connection.act("get")
+                connection.receive(FrameText.frame("HEADERS.eh@\(stream) $R"))
+            }
+            connection.receive(ping)
+        }
+        #expect(holds(!connection.hasFailed))
+    }
+
+    @Test func `Frames that bring something make room for twice as many PINGs, and only in their own window of time`() {
+        var connection = server()
+        connection.receive(FrameText.frame("PING 8*00") + get(1))
+        connection.act("respond@1")
+        #expect(
+            flood(&connection) { _ in FrameText.frame("PING 8*00") } == (99 + 4, "failed enhanceYourCalm pings"))
+        var later = server()
+        later.receive(FrameText.frame("PING 8*00") + get(1))
+        later.act("respond@1")
+        later.act("wait")
+        #expect(flood(&later) { _ in FrameText.frame("PING 8*00") } == (100, "failed enhanceYourCalm pings"))
+    }
+
     @Test func `SETTINGS`() {
         var connection = server()
         #expect(flood(&connection) { _ in FrameText.frame("SETTINGS") } == (19, "failed enhanceYourCalm settings"))

@@ -26,7 +26,9 @@ extension HTTP2Limits: ConfigSection {
         ConfigKey(
             "stream_errors", \.streamErrors, .integer(1...1_000_000), default: 100,
             "Streams of a connection that had to be reset because the client broke a rule."),
-        ConfigKey("pings", \.pings, .integer(1...1_000_000), default: 100, "PING frames in one `window`."),
+        ConfigKey(
+            "pings", \.pings, .integer(1...1_000_000), default: 100,
+            "PING frames in one `window`, beside two for each frame with fields or content that went either way in it."),
         ConfigKey("settings", \.settings, .integer(1...1_000_000), default: 20, "SETTINGS frames in one `window`."),
         ConfigKey(
             "empty_frames", \.emptyFrames, .integer(1...1_000_000), default: 10,
