@@ -34,6 +34,8 @@ package struct FieldSection: ~Copyable {
     private var cookiesAreApart = false
     /// More fields or bytes than the section may have.
     private var isOver = false
+    /// However much it is, it is decoded, for the sake of what else comes on the connection.
+    private var isWholly = false
     private var fieldLimit = 0
     private var byteLimit = 0
     var notes = FieldNotes()
@@ -48,9 +50,10 @@ package struct FieldSection: ~Copyable {
         arena = Buffer(capacity: limits.bytes + Self.longestString + Self.lineEnds)
     }
 
-    /// Forgets the last section.
-    package mutating func begin(_ kind: Kind) {
+    /// Forgets the last section. `wholly`: the next one never is too much to be decoded to its end.
+    package mutating func begin(_ kind: Kind, wholly: Bool = false) {
         self.kind = kind
+        isWholly = wholly
         arena.clear()
         lines.removeAll()
         count = 0
@@ -84,7 +87,9 @@ package struct FieldSection: ~Copyable {
 
     /// Whether a section is so far beyond its limits that nobody sends it by mistake.
     @inline(__always)
-    var isAbsurd: Bool { isOver && (decodedSize > 4 &* byteLimit || count > 4 &* fieldLimit) }
+    var isAbsurd: Bool {
+        isOver && !isWholly && (decodedSize > 4 &* byteLimit || count > 4 &* fieldLimit)
+    }
 
     /// Counts a field; false when the section must not have it.
     @inline(__always)

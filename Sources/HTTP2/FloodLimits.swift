@@ -11,7 +11,7 @@ package struct FloodLimits: Sendable, Equatable {
     package var rapidResets = 100
     package var rapidResetPercent = 50
     package var rapidResetStreams = 200
-    /// Streams of a connection that we had to reset for what the peer did.
+    /// Streams of a client's connection that we had to reset for what it did.
     package var streamErrors = 100
     /// PING and SETTINGS frames in one window of time; of PING beside two for each frame with fields or content that went either
     /// way in it. Implementations of gRPC send one with each DATA frame that comes, to measure the bandwidth.

@@ -132,7 +132,7 @@ extension FrameEngine {
             let isResponse = place.map { !isServer && !streams.slots[$0].flags.contains(.answered) } ?? false
             kind = isResponse ? .response : .trailers
         }
-        section.begin(kind)
+        section.begin(kind, wholly: !isServer)
         counters.messageFrames &+= 1
         switch decoder.decode(block, tables, into: &section) {
         case .decoded: break

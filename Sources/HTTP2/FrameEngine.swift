@@ -194,7 +194,9 @@ package struct FrameEngine: ~Copyable {
         return event
     }
 
-    /// Resets a stream for what the peer did; too many such streams end the connection, for each costs us more than the peer.
+    /// Resets a stream for what the peer did. Too many such streams end a client's connection, for each costs us more than the
+    /// client. A server only answers what we ask, and each time one of our clients wanted that: the others' answers on the
+    /// connection have nothing to do with it.
     @inline(never)
     mutating func resetForPeer(
         _ stream: UInt32, _ code: HTTP2Error, _ event: HTTP2Event, _ output: inout Buffer
@@ -202,7 +204,7 @@ package struct FrameEngine: ~Copyable {
         FrameWriter.reset(stream, code.rawValue, to: &output)
         if let place = streams.find(stream) { close(place, .byUs) } else { closeUnopened(stream) }
         counters.streamErrors &+= 1
-        if counters.streamErrors > limits.streamErrors { return fail(.enhanceYourCalm, .streamErrors, &output) }
+        if isServer && counters.streamErrors > limits.streamErrors { return fail(.enhanceYourCalm, .streamErrors, &output) }
         return countReply(&output) ?? event
     }
 

@@ -84,6 +84,23 @@ import Testing
         #expect(found == (100, "failed enhanceYourCalm streamErrors"))
     }
 
+    @Test func `Answers that are malformed or too large end their own streams alone`() {
+        var client = ScriptedConnection(isServer: false)
+        client.receive(FrameText.frame("SETTINGS") + FrameText.frame("SETTINGS.a"))
+        for index in 0..<300 {
+            client.act("get")
+            let fields = index % 2 == 0 ? "{X: y}" : "129*0001780179"
+            client.receive(FrameText.frame("HEADERS.eh@\(2 * index + 1) $R\(fields)"))
+            client.output.clear()
+            client.client.outputWasSent()
+        }
+        #expect(client.client.counters.streamErrors == 300)
+        client.clearEvents()
+        client.act("get")
+        client.receive(FrameText.frame("HEADERS.eh@601 $R"))
+        #expect(client.words == "started 601, response 601 200 end")
+    }
+
     @Test func `More streams than allowed, once the limit is known`() {
         var connection = server()
         let found = flood(&connection) { get($0) }

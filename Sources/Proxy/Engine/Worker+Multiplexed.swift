@@ -41,8 +41,12 @@ extension Worker where Driver: ~Copyable {
             fields: limits.fields, bytes: limits.head, fieldBytes: limits.head, targetBytes: limits.head,
             trailerFields: limits.trailerFields, trailerBytes: limits.trailers)
         settings.fieldBytes = fieldLimits.bytes
+        // What is too large is to fail its own request, not all of the connection.
+        var floodLimits = FloodLimits(HTTP2Limits())
+        floodLimits.headerBlockBytes = 4 * FieldLimits.mostBytes
+        floodLimits.continuations = 4 * floodLimits.continuations
         let made = driver.multiplex(
-            sessions[key].socket, owner: key, isServer: false, settings: settings, limits: FloodLimits(HTTP2Limits()),
+            sessions[key].socket, owner: key, isServer: false, settings: settings, limits: floodLimits,
             fieldLimits: fieldLimits)
         guard let multiplexer = made else { return false }
         sessions[key].multiplexer = multiplexer
