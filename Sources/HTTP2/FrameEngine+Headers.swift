@@ -3,6 +3,9 @@ import HTTP
 
 /// HEADERS and CONTINUATION (RFC 9113 sections 6.2 and 6.10).
 extension FrameEngine {
+    /// Streams that we refuse at least before the peer has to know how many it may open.
+    private static let refusedBeforeSettings = 200
+
     @inline(__always)
     mutating func beginHeaders(
         _ header: FrameHeader, _ bytes: Span<UInt8>, _ at: inout Int, _ tables: borrowing HPACKTables,
@@ -177,11 +180,13 @@ extension FrameEngine {
         return .request(stream: stream, end: isEnd)
     }
 
-    /// RFC 9113 section 5.1.2: more streams than we allow. Until the peer has read how many, that is no mistake of it.
+    /// RFC 9113 section 5.1.2: more streams than we allow. Until the peer has read how many, that is no mistake of it; but one
+    /// that never says so is not believed for ever.
     @inline(never)
     private mutating func refuseStream(_ stream: UInt32, _ output: inout Buffer) -> HTTP2Event? {
         counters.refusedStreams &+= 1
-        if unacknowledgedSettings == 0 {
+        let mayNotKnow = max(Self.refusedBeforeSettings, 2 &* local.concurrentStreams)
+        if unacknowledgedSettings == 0 || counters.refusedStreams > mayNotKnow {
             let event = resetForPeer(stream, .refusedStream, HTTP2Event.none, &output)
             return event == .none ? nil : event
         }

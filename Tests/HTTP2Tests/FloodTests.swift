@@ -108,6 +108,20 @@ import Testing
         #expect(connection.server.counters.refusedStreams == 101)
     }
 
+    @Test func `More streams than allowed, by a client that never acknowledges the limit`() {
+        var connection = ScriptedConnection(isServer: true)
+        connection.receive(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + FrameText.frame("SETTINGS"))
+        connection.clearEvents()
+        for index in 0..<300 { connection.receive(get(UInt32(2 * index + 1))) }
+        #expect(connection.words.hasSuffix("request 199 end"), "200 are not held against it")
+        connection.output.clear()
+        connection.server.outputWasSent()
+        for index in 300..<400 { connection.receive(get(UInt32(2 * index + 1))) }
+        #expect(holds(!connection.hasFailed))
+        connection.receive(get(801))
+        #expect(connection.events.last == "failed enhanceYourCalm streamErrors")
+    }
+
     @Test func `PING`() {
         var connection = server()
         #expect(flood(&connection) { _ in FrameText.frame("PING 8*00") } == (100, "failed enhanceYourCalm pings"))
