@@ -146,6 +146,7 @@ let package = Package(
             "DaemonTests",
             [
                 "Daemon", "martlet", "Middleware", "Config", "Linux", "Net", "Containers", "HTTP1", "Telemetry", "DNS",
+                "Proxy",
                 "DNSStub",
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -52,12 +52,14 @@ package final class Gateway {
     private var tickets: TLSTicketKeys?
     /// Of the process before.
     private let inherited: TLSTicketKeys.Heritage?
+    private let metrics: MetricsDesk
 
     /// - Parameters:
     ///   - workers: threads, at least one.
     ///   - connectionsLimit: descriptors that connections of all kinds may use.
     ///   - memoryLimit: bytes of buffers where the configuration names no limit.
     ///   - calls: opened when the workers start; for clients of our own, such as the sender of `subrequests`.
+    ///   - metrics: what the metrics listener tells beside the workers' figures.
     ///   - tickets: the keys that the process before sealed sessions with.
     ///   - heartbeats: descriptor of the `Heartbeats` in which the workers count their turns; stays the caller's.
     ///   - onRefusal: told of connections that no log line of an exchange shows; on the workers' threads.
@@ -66,11 +68,12 @@ package final class Gateway {
     package init(
         workers: Int, connectionsLimit: Int, memoryLimit: Int = .max, kinds: MiddlewareKinds,
         subrequests: any SubrequestSender, log: AccessLog, calls: CallPort = CallPort(),
-        tickets: TLSTicketKeys.Heritage? = nil, heartbeats: Int32? = nil,
+        metrics: MetricsDesk = MetricsDesk(), tickets: TLSTicketKeys.Heritage? = nil, heartbeats: Int32? = nil,
         onRefusal: @escaping @Sendable (ConnectionRefusal) -> Void = { _ in },
         warm: @escaping ([UpstreamState]) -> Void = { _ in }
     ) {
         inherited = tickets
+        self.metrics = metrics
         self.heartbeats = heartbeats
         self.onRefusal = onRefusal
         self.warm = warm
@@ -84,7 +87,7 @@ package final class Gateway {
         running = RunningWorkers(count: self.workers)
         // Every client connection may need one to an upstream.
         builder = SnapshotBuilder(
-            kinds: kinds, subrequests: subrequests, connectionsLimit: self.connectionsLimit / 2)
+            kinds: kinds, subrequests: subrequests, connectionsLimit: self.connectionsLimit / 2, metrics: metrics)
     }
 
     /// Starts the workers. Called once. When one cannot start, none serves.
@@ -98,6 +101,7 @@ package final class Gateway {
         }
         applyLimits(config)
         calls.open(inboxes)
+        metrics.open(inboxes)
         let starts = try WorkerStarts(workers: workers)
         do {
             for index in 0..<workers { try startWorker(index, first, starts) }
@@ -130,7 +134,7 @@ package final class Gateway {
     }
 
     private func compile(_ config: GatewayConfig) throws -> Snapshot {
-        for listener in config.listeners where listenerNumbers[listener.name] == nil {
+        for listener in config.allListeners where listenerNumbers[listener.name] == nil {
             listenerNumbers[listener.name] = listenerNumbers.count
         }
         if tickets == nil, config.listeners.contains(where: { $0.tls != nil }) {

@@ -25,6 +25,8 @@ package enum InboxMessage: Sendable {
     /// What waited of the answer is taken: read on.
     case callDemand(ClientCallHandle)
     case cancelCall(ClientCallHandle)
+    /// Add what this worker has counted.
+    case report(ReportCollection)
     /// End what runs within so many nanoseconds, accept nothing new.
     case drain(timeout: Int64, closing: ClosingDescriptors)
     case stop
@@ -112,6 +114,10 @@ package final class Inbox: Sendable {
     }
 
     private static func refuse(_ message: InboxMessage) {
-        if case .call(let request) = message { request.handle.fail(ClientCallFailure.shutDown) }
+        switch message {
+        case .call(let request): request.handle.fail(ClientCallFailure.shutDown)
+        case .report(let collection): collection.add(nil)
+        default: break
+        }
     }
 }

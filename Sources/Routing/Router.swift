@@ -30,9 +30,13 @@ package final class Router: Sendable {
     private let names: [[[UInt8]]]
     private let methods: [MethodSet]
 
-    /// - Parameter routes: those of all listeners; a route's number is its position here.
-    package init(_ routes: [RouteConfig], listener: String) {
-        let own = routes.enumerated().filter { $0.element.listeners.isEmpty || $0.element.listeners.contains(listener) }
+    /// - Parameters:
+    ///   - routes: those of all listeners; a route's number is its position here.
+    ///   - first: those before it are left out.
+    package init(_ routes: [RouteConfig], listener: String, from first: Int = 0) {
+        let own = routes.enumerated().dropFirst(first).filter { _, route in
+            route.listeners.isEmpty || route.listeners.contains(listener)
+        }
         let order = RouteRank.order(own.map { (position: $0.offset, route: $0.element) })
         let methods = routes.map { MethodSet($0.methods) }
         var builder = PathTrieBuilder()

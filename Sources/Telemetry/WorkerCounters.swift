@@ -11,12 +11,10 @@ package struct WorkerCounters: Sendable, Equatable {
     package var shedConnections: Int64 = 0
     /// Times that accepting stopped for a moment because descriptors or memory had run out.
     package var acceptPauses: Int64 = 0
-    package var openConnections: Int64 = 0
     package var requests: Int64 = 0
     /// Exchanges by the first digit of their status: 1xx to 5xx, and at 0 those without an answer.
     package var statuses = InlineArray<6, Int64>(repeating: 0)
     package var upstreamConnections: Int64 = 0
-    package var reusedConnections: Int64 = 0
     package var retries: Int64 = 0
     package var tunnels: Int64 = 0
     /// Times that an upstream sent bytes which belong to no answer.
@@ -49,11 +47,9 @@ package struct WorkerCounters: Sendable, Equatable {
         sum.shedConnections += right.shedConnections
         sum.acceptPauses += right.acceptPauses
         for index in 0..<64 { sum.codes[index] += right.codes[index] }
-        sum.openConnections += right.openConnections
         sum.requests += right.requests
         for index in 0..<6 { sum.statuses[index] += right.statuses[index] }
         sum.upstreamConnections += right.upstreamConnections
-        sum.reusedConnections += right.reusedConnections
         sum.retries += right.retries
         sum.tunnels += right.tunnels
         sum.unexpectedUpstreamBytes += right.unexpectedUpstreamBytes
@@ -76,9 +72,8 @@ package struct WorkerCounters: Sendable, Equatable {
         }
         return left.acceptedConnections == right.acceptedConnections
             && left.refusedConnections == right.refusedConnections
-            && left.openConnections == right.openConnections && left.requests == right.requests
+            && left.requests == right.requests
             && left.upstreamConnections == right.upstreamConnections
-            && left.reusedConnections == right.reusedConnections
             && left.retries == right.retries && left.tunnels == right.tunnels
             && left.unexpectedUpstreamBytes == right.unexpectedUpstreamBytes
             && left.invalidProxyHeaders == right.invalidProxyHeaders

@@ -3,6 +3,7 @@ import Containers
 import Linux
 import Logging
 import Net
+import Proxy
 import Synchronization
 
 @testable import Daemon
@@ -26,6 +27,8 @@ final class FakeEngine: GatewayEngine {
     var looksUntilDrained = 0
     /// By turns, the last one from then on.
     var allSessionKeys: [SessionKeys] = []
+    /// What the life cycle tells for metrics.
+    private(set) var facts = MetricsDesk.Facts()
     private var isEnding = false
     private var descriptors: [String: Int32] = [:]
 
@@ -47,6 +50,8 @@ final class FakeEngine: GatewayEngine {
         for (name, descriptor) in descriptors where next[name] != descriptor { Descriptors.close(descriptor) }
         descriptors = next
     }
+
+    func tell(_ change: (inout MetricsDesk.Facts) -> Void) { change(&facts) }
 
     func drain(timeout: Duration) {
         journal.write("engine drain \(timeout)")

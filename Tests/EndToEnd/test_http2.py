@@ -20,6 +20,7 @@ from support.http2 import (CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA, END_HE
                            INTERNAL_ERROR, MAX_CONCURRENT_STREAMS, NO_ERROR, PING, PRIORITY, PROTOCOL_ERROR, REFUSED_STREAM,
                            SETTINGS, STREAM_CLOSED, WINDOW_UPDATE, H2Client, frame)
 from support.keys import key_hash
+from support.metrics import LISTENER, figure
 from support.raw import Ended, RawClient, get
 from support.tls import certificate, client_context, pem
 
@@ -34,6 +35,7 @@ def mirror(connection):
 def config(url: str, listener: str = "", more: str = "", route: str = "", upstream: str = "", top: str = "workers: 1") -> str:
     return f"""
 {top}
+{LISTENER}
 listeners:
   default: {{ bind: "127.0.0.1:0", protocols: [http/1.1, h2c]{listener} }}
 upstreams:
@@ -735,8 +737,8 @@ def test_heads_that_are_too_large(through):
 # Floods: each ends with GOAWAY, and nobody else notices
 
 
-def flood(running, begin, code: int = ENHANCE_YOUR_CALM, settings=None, expect=None) -> H2Client:
-    """`begin` sends what is too much; the gateway may have hung up before all of it was sent."""
+def flood(running, begin, code: int = ENHANCE_YOUR_CALM, settings=None, reason: str | None = None) -> H2Client:
+    """`begin` sends what is too much; the gateway may have hung up before all of it was sent. `reason` is the metric's label."""
     with H2Client(running.port(), settings) as bystander, H2Client(running.port(), settings) as client:
         assert bystander.get("/ok").status == 200
         client.settle()
@@ -746,6 +748,8 @@ def flood(running, begin, code: int = ENHANCE_YOUR_CALM, settings=None, expect=N
             pass
         assert client.goaway_code() == code
         assert bystander.get("/ok").status == 200
+    if reason:
+        assert figure(running, "martlet_http2_connections_ended_total", side="client", reason=reason) == 1
     check_others(running)
     return client
 
@@ -765,7 +769,7 @@ def test_rapid_resets(through):
     def begin(client):
         for _ in range(12):
             client.reset(client.open(path="/slow").number)
-    flood(running, begin)
+    flood(running, begin, reason="rapid_resets")
 
 
 def made_window_zero(client, stream):
@@ -809,6 +813,7 @@ def test_resets_that_the_client_provokes(through, provoke):
         except (BrokenPipeError, ConnectionResetError):
             pass
         assert client.goaway_code() in (ENHANCE_YOUR_CALM, STREAM_CLOSED)
+    assert sum(figure(running, "martlet_http2_connections_ended_total", side="client", reason=reason) for reason in ("stream_errors", "closed_stream")) == 1
     check_others(running)
     for one in list(service.connections):
         eventually(lambda: one.is_ended() or one.upstream.requests[-1].target == "/ok")
@@ -831,7 +836,7 @@ def test_floods(through, what):
                 case "ignored_frames": client.frame(0x77, 0, 0, b"")
                 case "continuations": client.frame(HEADERS if index == 0 else CONTINUATION, 0, 1, b"\x82" if index == 0 else b"\x00\x01x\x01y")
                 case "header_block": client.frame(HEADERS if index == 0 else CONTINUATION, 0, 1, client.encoder.encode([(f"x{index}", os.urandom(1000).hex())]))
-    flood(running, begin)
+    flood(running, begin, reason="continuations" if what == "empty_headers" else what)
     assert {request.target for request in service.requests} == {"/ok"}
 
 
@@ -872,6 +877,7 @@ def test_replies_that_the_client_does_not_read(through):
         assert running.resident() - before < 20_000_000
         client.socket.settimeout(10)
         client.until_closed()
+    assert figure(running, "martlet_http2_connections_ended_total", side="client", reason="unread_replies") == 1
     check_others(running)
 
 

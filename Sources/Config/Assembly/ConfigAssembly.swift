@@ -81,6 +81,7 @@ struct ConfigAssembly {
             add(value.bind, to: &listener, first: &first)
             config.listeners.append(listener)
         }
+        addMetrics(&first)
         guard draft.listen.isEmpty, draft.listeners.isEmpty, knowsNames(of: "listen"), knowsNames(of: "listeners")
         else {
             return
@@ -91,6 +92,19 @@ struct ConfigAssembly {
             let first = Place(location: Location(file: decoder.inputs.record.path, line: 1, column: 1))
             decoder.report(at: place ?? first, "there is no listener", help: "listen: 127.0.0.1:8080")
         }
+    }
+
+    private mutating func addMetrics(_ first: inout [ListenerConfig.Bind: Place]) {
+        guard let metrics = draft.metrics, let place = given["metrics"] else { return }
+        if let other = draft.listeners.first(where: { $0.name == ListenerConfig.metricsName }) {
+            decoder.report(
+                at: other.place, "`metrics` makes a listener named `\(other.name)` already",
+                related: .init(location: place.location, note: "`metrics` is here"))
+        }
+        var listener = ListenerConfig(location: place.location)
+        listener.name = ListenerConfig.metricsName
+        add(metrics.bind, to: &listener, first: &first)
+        config.metrics = listener
     }
 
     private func add(

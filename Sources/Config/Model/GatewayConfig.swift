@@ -30,6 +30,8 @@ package struct GatewayConfig: Sendable, Equatable {
     package var log = LogConfig()
     package var accessLog: AccessLogConfig? = AccessLogConfig()
     package var listeners: [ListenerConfig] = []
+    /// Where metrics are read; nil: nowhere.
+    package var metrics: ListenerConfig?
     /// In the file's order; inline upstreams of routes are here too, under their URL.
     package var upstreams: [UpstreamConfig] = []
     /// Named middleware and the inline ones of routes (with a made-up unique name), in order of appearance.
@@ -38,6 +40,9 @@ package struct GatewayConfig: Sendable, Equatable {
     package var routes: [RouteConfig] = []
 
     package init() {}
+
+    /// Everything that is listened on, that of metrics too.
+    package var allListeners: [ListenerConfig] { listeners + (metrics.map { [$0] } ?? []) }
 }
 
 /// What all listeners and workers may use together.

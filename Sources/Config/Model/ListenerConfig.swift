@@ -83,6 +83,9 @@ package struct ListenerConfig: Sendable, Equatable {
         package init() {}
     }
 
+    /// Name of the listener that `metrics` makes.
+    package static let metricsName = "metrics"
+
     package var name = "default"
     package var bind: [Bind] = []
     package var protocols: [HTTPProtocol] = [.http1]

@@ -8,6 +8,7 @@ struct GatewayDraft: ConfigSection {
     var include: [Located<String>] = []
     var listen: [Located<ListenerConfig.Bind>] = []
     var listeners: [MapItem<ListenerDraft?>] = []
+    var metrics: MetricsDraft?
     var upstreams: [MapItem<UpstreamDraft?>] = []
     var middleware: [MapItem<MiddlewareDraft?>] = []
     var defaults = DefaultsDraft()
@@ -49,6 +50,9 @@ struct GatewayDraft: ConfigSection {
             "access_log", \.config.accessLog, .word("off", or: .section), default: AccessLogConfig(),
             "One line for each exchange; `off` for none."),
         ConfigKey(
+            "metrics", \.metrics, .word("off", or: .section), default: nil,
+            "Where figures for monitoring are read; `off` for nowhere."),
+        ConfigKey(
             "include", adding: \.include, .oneOrMore(.located(.text("a path or a pattern such as routes.d/*.yaml"))),
             "More files of the same shape, from the folder of this one; `*` and `?` match in names."),
         ConfigKey(
@@ -63,7 +67,6 @@ struct GatewayDraft: ConfigSection {
         ConfigKey("defaults", \.defaults, .section, default: .init(), "What holds for every route."),
         ConfigKey("routes", adding: \.routes, .list(of: .route), "Routes; their order does not matter."),
         ConfigKey(later: "admin", "The admin socket."),
-        ConfigKey(later: "metrics", "The metrics listener."),
     ]
 
     /// Read before all others, in all files, since others start from them.
@@ -87,6 +90,21 @@ extension GatewayLimits: ConfigSection {
             "Bytes in buffers for requests and answers; `auto` is half of what the control group or the machine has. From half "
                 + "of it on, new requests of clients that hold more than their share are answered 503 "
                 + "`memory_limit_reached`; from three quarters on, of all that hold more than a little."),
+    ]
+}
+
+/// `metrics: { bind: ... }`.
+struct MetricsDraft: ConfigSection {
+    var bind: [Located<ListenerConfig.Bind>] = []
+
+    static let title = "metrics"
+    static let sentence =
+        "A listener of its own with `/metrics` (Prometheus text, or OpenMetrics where it is asked for), `/livez`, and `/readyz`, "
+        + "which is 503 from the first sign of a stop on. It asks for no credentials: bind it where only monitoring reaches it."
+    static let keys: [ConfigKey<MetricsDraft>] = [
+        ConfigKey(
+            "bind", \.bind, .oneOrMore(.bind), default: [], isRequired: true,
+            "Where to listen, as for listeners.")
     ]
 }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Config
 import Linux
 import Middleware
+import Telemetry
 
 struct SchemaCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,9 +15,19 @@ struct SchemaCommand: ParsableCommand {
 
 struct ReferenceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "reference", abstract: "Print every key of the configuration file, as Markdown.")
+        commandName: "reference", abstract: "Print every key of the configuration file, or every metric, as Markdown.")
+
+    enum Subject: String, ExpressibleByArgument, CaseIterable {
+        case config, metrics
+    }
+
+    @Argument(help: "config or metrics.")
+    var subject = Subject.config
 
     func run() {
-        FileAccess.print(ConfigReference.markdown(customKinds: RegisteredKinds.current.customKinds))
+        switch subject {
+        case .config: FileAccess.print(ConfigReference.markdown(customKinds: RegisteredKinds.current.customKinds))
+        case .metrics: FileAccess.print(MetricFamily.markdown)
+        }
     }
 }

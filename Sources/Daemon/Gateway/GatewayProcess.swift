@@ -3,6 +3,7 @@ import Containers
 import Linux
 import Logging
 import Net
+import Proxy
 
 /// The life of a process that serves, on its main thread:
 ///
@@ -137,6 +138,14 @@ struct GatewayProcess<
         snapshot = loaded.snapshot
         snapshot.generation = generation
         handOverSessionKeys()
+        let now = source.wallSeconds
+        engine.tell { facts in
+            facts.version = Version.current
+            facts.generation = generation
+            facts.reloadSucceeded = true
+            facts.reloadTime = now
+            facts.isReady = true
+        }
         binder.published(snapshot, listeners.specs, settings: SupervisorSettings(config))
     }
 
@@ -213,6 +222,7 @@ struct GatewayProcess<
         case .rejected(let rejected):
             for error in rejected.errors { log.error("reload: \(error)") }
             log.error("reload failed, nothing changed: \(rejected.summary)")
+            engine.tell { $0.reloadSucceeded = false }
             return
         }
         for warning in loaded.warnings { log.warning("\(warning)") }
@@ -220,6 +230,7 @@ struct GatewayProcess<
             try publish(loaded)
         } catch {
             log.error("reload failed, nothing changed: \(error)")
+            engine.tell { $0.reloadSucceeded = false }
             return
         }
         if config.workers != workers { log.warning("the number of workers changes only with a restart") }
@@ -270,6 +281,7 @@ struct GatewayProcess<
             return
         }
         log.notice("draining, at most \(config.drainTimeout)")
+        engine.tell { $0.isReady = false }
         phase = .delaying(until: source.now.advanced(by: config.drainDelay.nanoseconds))
     }
 

@@ -18,7 +18,7 @@ struct ListenerSet {
     ) throws(BindFailure) -> ListenerSet {
         var result = ListenerSet()
         do throws(BindFailure) {
-            for listener in config.listeners {
+            for listener in config.allListeners {
                 for (ordinal, bind) in listener.bind.enumerated() {
                     let spec = ListenSpec(bind, listener: listener.name, ordinal: ordinal)
                     try result.add(spec, name: listener.name, from: self, binder: &binder)

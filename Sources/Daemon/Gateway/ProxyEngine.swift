@@ -15,6 +15,7 @@ final class ProxyEngine: GatewayEngine {
     private static let reservePerWorker = 8 + EpollDriver.pipeDescriptors
 
     private let gateway: Gateway
+    private let metrics = MetricsDesk()
     private let names: EndpointNames
 
     /// - Parameters:
@@ -34,7 +35,7 @@ final class ProxyEngine: GatewayEngine {
         gateway = Gateway(
             workers: workers, connectionsLimit: files - min(files / 2, Self.reserve + Self.reservePerWorker * workers),
             memoryLimit: MemoryQuota.buffers(), kinds: kinds, subrequests: GatewayClient(port: calls), log: log,
-            calls: calls, tickets: try? sessionKeys?.heritage, heartbeats: heartbeats,
+            calls: calls, metrics: metrics, tickets: try? sessionKeys?.heritage, heartbeats: heartbeats,
             onRefusal: { logger.info("\($0)") }, warm: { names.warm($0) })
     }
 
@@ -66,6 +67,7 @@ final class ProxyEngine: GatewayEngine {
         return ListenerSocket(listener: listener.name, descriptor: listener.descriptor, port: port)
     }
 
+    func tell(_ change: (inout MetricsDesk.Facts) -> Void) { metrics.change(change) }
     func drain(timeout: Duration) { gateway.drain(timeout: timeout) }
     func stop() { gateway.stop() }
     var sessionKeys: SessionKeys? { gateway.ticketKeys.map { SessionKeys($0) } }

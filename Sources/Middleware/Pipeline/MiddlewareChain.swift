@@ -43,6 +43,9 @@ package final class MiddlewareChain: Sendable {
         }
     }
 
+    /// A chain of one step.
+    package convenience init(of middleware: any AsyncMiddleware) { self.init([.asynchronous(middleware)]) }
+
     package var isEmpty: Bool { count == 0 }
 
     /// A chain without steps.

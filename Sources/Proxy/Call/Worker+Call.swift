@@ -2,6 +2,7 @@ import Config
 import Containers
 import EventLoop
 import HTTP
+import Telemetry
 import Upstream
 
 /// Calls of clients of our own: their way to a connection, their deadlines, their ends.
@@ -160,6 +161,7 @@ extension Worker where Driver: ~Copyable {
         }
         calls[key].isRetrying = !isStale
         calls[key].retries &+= 1
+        counters.retries &+= 1
         if !calls[key].isReused { calls[key].tried.insert(calls[key].endpoint) }
         calls[key].inFlight.end()
         let session = calls[key].session

@@ -12,6 +12,8 @@ package struct ConnectionRefusal: Sendable {
         case failedHandshake, slowHandshake, abandonedHandshake, longCertificate
         /// HTTP/2.
         case brokeRules, flooded
+
+        package var isConnection: Bool { self != .outOfDescriptors }
     }
 
     package let reason: Reason

@@ -4,6 +4,7 @@ import EventLoop
 import HTTP
 import HTTP1
 import Net
+import Telemetry
 import Upstream
 
 /// An exchange's way to an upstream connection: an idle one, a new one, or a place in the queue.
@@ -91,6 +92,7 @@ extension Worker where Driver: ~Copyable {
         }
         do throws(IOFailure) {
             let socket = try driver.connect(to: address)
+            counters.upstreamConnections &+= 1
             let session = UpstreamSession(
                 socket: socket, endpoint: endpoint, endpointIndex: index, upstream: state, pool: pool,
                 idleLimit: pools[pool].idleTimeout, now: driver.now)

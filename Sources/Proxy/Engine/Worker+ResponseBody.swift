@@ -237,6 +237,7 @@ extension Worker where Driver: ~Copyable {
         }
         exchanges[exchange].isRetrying = !isStale
         exchanges[exchange].retries &+= 1
+        counters.retries &+= 1
         if !exchanges[exchange].isReused { exchanges[exchange].tried.insert(exchanges[exchange].endpoint) }
         exchanges[exchange].inFlight.end()
         exchanges[exchange].session = .none

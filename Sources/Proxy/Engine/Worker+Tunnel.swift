@@ -1,6 +1,7 @@
 import Containers
 import EventLoop
 import HTTP
+import Telemetry
 import HTTP1
 import Middleware
 import WebSocket
@@ -67,6 +68,7 @@ extension Worker where Driver: ~Copyable {
             idleTimeout: route.webSocketIdleTimeout, pingInterval: route.webSocketPingInterval, now: driver.now)
         // There is a place for every exchange that can be.
         guard let key = tunnels.insert(tunnel) else { return }
+        counters.tunnels &+= 1
         exchanges[exchange].tunnel = key
         driver.setOwner(client.socket, Owner.tunnelClient(key))
         driver.setOwner(upstream.socket, Owner.tunnelUpstream(key))

@@ -178,7 +178,7 @@ extension StreamDriver where Base: ~Copyable {
         case .goAway:
             return .goingAway(owner: multiplexers[key].owner, isServer: multiplexers[key].frames.isServer)
         case .failed(let code, let reason):
-            counters.note(reason)
+            noteFailure(key, reason)
             multiplexers[key].isOver = true
             if let input = multiplexers[key].input.take() { base.buffers.give(input) }
             return .over(

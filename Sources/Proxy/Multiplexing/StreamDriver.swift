@@ -35,7 +35,9 @@ package struct StreamDriver<Base: IODriver & ~Copyable>: ~Copyable {
     var noted = RingQueue<SlabKey>()
     /// Connections with something to be sent at the end of the turn.
     var dirty = RingQueue<SlabKey>()
-    package var counters = MultiplexerCounters()
+    /// Of connections that are gone.
+    private var clientCounters = MultiplexerCounters()
+    private var upstreamCounters = MultiplexerCounters()
 
     init(_ base: consuming Base, connectionsLimit: Int, streamsLimit: Int) {
         self.base = base
@@ -90,9 +92,35 @@ package struct StreamDriver<Base: IODriver & ~Copyable>: ~Copyable {
     /// Forgets a connection whose streams are closed already; its socket is the caller's to close.
     mutating func endMultiplexing(_ key: SlabKey) {
         guard var ended = multiplexers.remove(key) else { return }
-        counters.add(ended.frames.counters)
+        if ended.frames.isServer {
+            clientCounters.add(ended.frames.counters)
+        } else {
+            upstreamCounters.add(ended.frames.counters)
+        }
         if let input = ended.input.take() { base.buffers.give(input) }
         if let output = ended.output.take() { base.buffers.give(output) }
+    }
+
+    /// What happened so far, on the connections of clients and on those to upstreams.
+    mutating func counted() -> (clients: MultiplexerCounters, upstreams: MultiplexerCounters) {
+        var (clients, upstreams) = (clientCounters, upstreamCounters)
+        for index in multiplexers.indices {
+            guard let key = multiplexers.key(at: index) else { continue }
+            let (counters, count) = (multiplexers[key].frames.counters, multiplexers[key].streamCount)
+            if multiplexers[key].frames.isServer {
+                clients.add(counters)
+                clients.addOpen(streams: count)
+            } else {
+                upstreams.add(counters)
+                upstreams.addOpen(streams: count)
+            }
+        }
+        return (clients, upstreams)
+    }
+
+    /// A connection ends for what its peer did.
+    mutating func noteFailure(_ key: SlabKey, _ reason: FailureReason) {
+        if multiplexers[key].frames.isServer { clientCounters.note(reason) } else { upstreamCounters.note(reason) }
     }
 
     /// A stream of the connection; nil without any.

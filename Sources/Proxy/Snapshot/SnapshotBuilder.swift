@@ -12,10 +12,13 @@ package struct SnapshotBuilder: Sendable {
     private let subrequests: any SubrequestSender
     /// Connections of a listener that names no limit.
     private let connectionsLimit: Int
+    private let metrics: MetricsDesk
 
     package init(
-        kinds: MiddlewareKinds, subrequests: any SubrequestSender, connectionsLimit: Int
+        kinds: MiddlewareKinds, subrequests: any SubrequestSender, connectionsLimit: Int,
+        metrics: MetricsDesk = MetricsDesk()
     ) {
+        self.metrics = metrics
         self.kinds = kinds
         self.subrequests = subrequests
         self.connectionsLimit = connectionsLimit
@@ -39,7 +42,11 @@ package struct SnapshotBuilder: Sendable {
         var routers = [Router?](repeating: nil, count: numbers.count)
         // Connections of a listener that is gone live until they end, under the routes that name no listener.
         for (name, number) in numbers { routers[number] = Router(config.routes, listener: name) }
-        for listener in config.listeners {
+        let ownRoutes = config.metrics.map { MetricsRoutes.configs(at: $0.location) } ?? []
+        if let metrics = config.metrics, let number = numbers[metrics.name] {
+            routers[number] = Router(config.routes + ownRoutes, listener: metrics.name, from: config.routes.count)
+        }
+        for listener in config.allListeners {
             guard let number = numbers[listener.name] else { continue }
             let tls = try listener.tls.map {
                 try ListenerSecurity.make($0, protocols: Self.protocols(of: listener), tickets: tickets)
@@ -52,6 +59,7 @@ package struct SnapshotBuilder: Sendable {
         for route in config.routes {
             routes.append(try compile(route, config: config, middleware: middleware, lanes: lanes))
         }
+        routes += MetricsRoutes.states(ownRoutes, desk: metrics, certificates: MetricsRoutes.certificates(config))
         return Snapshot(
             generation: (previous?.generation ?? 0) + 1, config: config, listeners: listeners, routers: routers,
             routes: routes, upstreams: upstreams, middleware: middleware, logLane: lanes.number(of: .inherit),
