@@ -19,8 +19,10 @@ import YAML
 
     static let tables: [Table] = [
         table(
-            GatewayDraft.self, flattening: ["config"], besides: ["listeners", "upstreams", "middleware", "routes"],
+            GatewayDraft.self, flattening: ["config"],
+            besides: ["listeners", "metrics", "upstreams", "middleware", "routes"],
             twice: true),
+        table(MetricsDraft.self),
         table(DefaultsDraft.self), table(LogConfig.self), table(AccessLogConfig.self),
         table(
             ListenerDraft.self, flattening: ["config"], besides: ["name", "location", "bind", "protocols", "tls"],
