@@ -108,16 +108,36 @@ extension FrameEngine {
         giveBack(count, streams.find(stream), &output)
     }
 
-    /// Windows are told when half of one was used. Without tailroom that waits for the next time.
+    /// As `consumed` for the connection's window alone: content came, and waits under its stream's window.
+    package mutating func consumedOfConnection(_ count: Int, _ output: inout Buffer) {
+        giveBackToConnection(count, &output)
+    }
+
+    /// As `consumed` for the stream's window alone.
+    package mutating func consumedOfStream(_ stream: UInt32, _ count: Int, _ output: inout Buffer) {
+        if let place = streams.find(stream) { giveBackToStream(count, place, &output) }
+    }
+
     @inline(__always)
     mutating func giveBack(_ count: Int, _ place: Int?, _ output: inout Buffer) {
+        giveBackToConnection(count, &output)
+        if let place { giveBackToStream(count, place, &output) }
+    }
+
+    /// Windows are told when half of one was used. Without tailroom that waits for the next time.
+    @inline(__always)
+    private mutating func giveBackToConnection(_ count: Int, _ output: inout Buffer) {
         unreturned &+= count
         if unreturned &* 2 >= max(65_535, local.connectionWindow), output.tailroom >= FrameWriter.windowUpdateCount {
             FrameWriter.windowUpdate(0, unreturned, to: &output)
             receiveWindow &+= unreturned
             unreturned = 0
         }
-        guard let place, !streams.slots[place].flags.contains(.remoteEnded) else { return }
+    }
+
+    @inline(__always)
+    private mutating func giveBackToStream(_ count: Int, _ place: Int, _ output: inout Buffer) {
+        guard !streams.slots[place].flags.contains(.remoteEnded) else { return }
         streams.slots[place].unreturned &+= Int32(truncatingIfNeeded: count)
         let held = Int(streams.slots[place].unreturned)
         if held &* 2 >= local.streamWindow, output.tailroom >= FrameWriter.windowUpdateCount {
@@ -133,6 +153,15 @@ extension FrameEngine {
     package func sendable(_ stream: UInt32) -> Int {
         guard let place = streams.find(stream), !streams.slots[place].flags.contains(.localEnded) else { return 0 }
         return max(0, min(peer.frameSize, sendWindow, Int(streams.slots[place].sendWindow)))
+    }
+
+    /// Whether the connection's window has room.
+    package var hasWindow: Bool { sendWindow > 0 }
+
+    /// Whether a stream's own window has room; not for one that is gone.
+    package func hasWindow(_ stream: UInt32) -> Bool {
+        guard let place = streams.find(stream) else { return false }
+        return streams.slots[place].sendWindow > 0
     }
 
     /// Puts a DATA frame's header before content. False, and nothing done, when there is no headroom, or more content than

@@ -209,13 +209,16 @@ extension Worker where Driver: ~Copyable {
         case .sending:
             let queued = driver.queuedBytes(sessions[session].socket)
             if queued == 0 {
+                doubtConnection(of: session)
                 failCall(key, .responseTimeout)
             } else if queued < calls[key].queuedBytes {
                 armCallWriting(key)
             } else {
+                doubtConnection(of: session)
                 failCall(key, .writeTimeout)
             }
         case .receiving:
+            doubtConnection(of: session)
             failCall(key, .responseBodyTimeout)
         }
     }

@@ -210,7 +210,7 @@ extension Worker where Driver: ~Copyable {
             while sessions.contains(sessions[key].older) { key = sessions[key].older }
             if !sessions.contains(oldest) || sessions[key].idleSince < sessions[oldest].idleSince { oldest = key }
         }
-        guard sessions.contains(oldest) else { return false }
+        guard sessions.contains(oldest) else { return closeUnused(pool) }
         closeSession(oldest)
         return true
     }
@@ -218,7 +218,7 @@ extension Worker where Driver: ~Copyable {
     /// Lets other workers know that this one may hold idle sessions of an upstream. The note stays when the last of them goes: a
     /// worker that is asked in vain passes the question on, which is rare, and a pool's last session comes and goes with every
     /// request. False: the note stood.
-    private mutating func noteIdle(_ pool: SlabKey) -> Bool {
+    mutating func noteIdle(_ pool: SlabKey) -> Bool {
         guard !pools[pool].isNoted else { return false }
         pools[pool].isNoted = true
         pools[pool].state.noteIdle(context.index)

@@ -129,8 +129,11 @@ extension Worker where Driver: ~Copyable {
         return stream
     }
 
-    /// Gives free streams to those that wait longest.
+    /// Gives free streams to those that wait longest. One that fails at once ends its stream, which comes here again: that call
+    /// leaves the rest to this one, or the depth of calls would be the number of those that wait.
     mutating func serveStreams(_ key: SlabKey) {
+        guard !sessions[key].isServing else { return }
+        sessions[key].isServing = true
         let pool = sessions[key].pool
         while sessions.contains(key), !pools[pool].waiting.isEmpty, let waiter = firstWaiting(pool),
             mayServe(waiter, on: key), let stream = openStream(on: key)
@@ -141,7 +144,9 @@ extension Worker where Driver: ~Copyable {
             case .call(let call): attachCall(call, stream, isReused: true)
             }
         }
-        if sessions.contains(key) { armUnused(key) }
+        guard sessions.contains(key) else { return }
+        sessions[key].isServing = false
+        armUnused(key)
     }
 
     private mutating func mayServe(_ waiter: PoolWaiter, on key: SlabKey) -> Bool {
@@ -153,14 +158,33 @@ extension Worker where Driver: ~Copyable {
     private mutating func armUnused(_ key: SlabKey) {
         guard driver.streamCount(of: sessions[key].multiplexer) == 0 else { return }
         let pool = sessions[key].pool
-        // Whoever waits on this worker does so for its settings.
-        guard pools[pool].waiting.isEmpty else { return }
-        let isWanted = pools[pool].state.hasWaiters(besides: context.index)
-        if sessions[key].isClosing || !phase.isRunning || isWanted {
+        if sessions[key].isClosing || !phase.isRunning {
             closeSession(key)
-        } else {
-            setUpstreamTimer(key, after: sessions[key].idleLimit)
+            return
         }
+        // Whoever waits on this worker may do so for its settings.
+        let isAwaited = !pools[pool].waiting.isEmpty
+        if !isAwaited, pools[pool].state.hasWaiters(besides: context.index) {
+            closeSession(key)
+            return
+        }
+        setUpstreamTimer(key, after: sessions[key].idleLimit)
+        if !isAwaited, noteIdle(pool), pools[pool].state.hasWaiters { closeSession(key) }
+    }
+
+    /// Closes a connection without streams: its permit is of more use elsewhere. False: there is none.
+    mutating func closeUnused(_ pool: SlabKey) -> Bool {
+        for index in 0..<pools[pool].newestMultiplexed.count {
+            var key = pools[pool].newestMultiplexed[index]
+            while sessions.contains(key) {
+                if driver.streamCount(of: sessions[key].multiplexer) == 0 {
+                    closeSession(key)
+                    return true
+                }
+                key = sessions[key].older
+            }
+        }
+        return false
     }
 
     // MARK: Answers
@@ -218,6 +242,15 @@ extension Worker where Driver: ~Copyable {
         serveStreams(connection)
     }
 
+    /// A stream has waited in vain. When nothing at all has come of its connection since the stream began, the connection may be
+    /// dead without a word: it gets no more streams, and what comes next tries another one.
+    mutating func doubtConnection(of key: SlabKey) {
+        guard sessions.contains(key) else { return }
+        let (connection, since) = (sessions[key].connection, sessions[key].connectedAt)
+        guard sessions.contains(connection), sessions[connection].idleSince <= since else { return }
+        closeWhenUnused(upstream: connection)
+    }
+
     /// A connection takes no more streams and ends with the last one.
     mutating func closeWhenUnused(upstream key: SlabKey) {
         sessions[key].isClosing = true
@@ -252,6 +285,7 @@ extension Worker where Driver: ~Copyable {
         driver.flushConnection(multiplexer)
         driver.markOver(multiplexer)
         while let stream = driver.anyStream(of: multiplexer) {
+            if driver.detach(stream) { continue }
             guard let session = sessionKey(stream) else {
                 driver.close(stream)
                 continue

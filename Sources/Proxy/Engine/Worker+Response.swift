@@ -27,6 +27,7 @@ extension Worker where Driver: ~Copyable {
                 return
             }
             if sessions[key].multiplexer != .none {
+                sessions[key].idleSince = driver.now
                 driver.receive(sessions[key].multiplexer, buffer)
                 return
             }

@@ -84,6 +84,7 @@ extension Worker where Driver: ~Copyable {
         if queued > 0, queued < sessions[key].queuedBytes {
             armResponseTimer(exchange)
         } else if exchanges[exchange].isRequestComplete || queued > 0 {
+            doubtConnection(of: key)
             failExchange(exchange, .responseTimeout)
         }
     }
@@ -106,6 +107,7 @@ extension Worker where Driver: ~Copyable {
             case .sending:
                 onSendingDeadline(exchange, key)
             case .receiving:
+                doubtConnection(of: key)
                 failExchange(exchange, .responseBodyTimeout)
             case .tunnel, .deciding, .suspended, .queued, .connecting, .replying:
                 break

@@ -269,12 +269,15 @@ extension Worker where Driver: ~Copyable {
     }
 
     private mutating func sendClose(_ code: WebSocketCloseCode, toClient downstream: SlabKey) {
+        guard downstreams.contains(downstream) else { return }
         var frame = driver.buffers.take(.head)
         _ = WebSocketFrame.appendClose(code.rawValue, mask: nil, to: &frame)
         driver.send(downstreams[downstream].socket, frame, more: false)
     }
 
+    /// A stream's session goes with its connection, while the tunnel waits for the client's close frame.
     private mutating func sendClose(_ code: WebSocketCloseCode, toUpstream session: SlabKey) {
+        guard sessions.contains(session) else { return }
         var frame = driver.buffers.take(.head)
         _ = WebSocketFrame.appendClose(code.rawValue, mask: maskKey(), to: &frame)
         driver.send(sessions[session].socket, frame, more: false)

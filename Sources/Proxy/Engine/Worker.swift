@@ -107,7 +107,10 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             expireCalls()
             runRunnable()
         }
-        if driver.now >= nextHousekeeping { keepHouse() }
+        if driver.now >= nextHousekeeping {
+            keepHouse()
+            runRunnable()
+        }
         if driver.hasStreamOutput { driver.flushStreams() }
         balanceMemory()
         lanes.endTurn(now: driver.now)
@@ -172,12 +175,15 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     }
 
     private mutating func runRunnable() {
-        while let key = runnable.popFirst() {
-            guard downstreams.contains(key) else { continue }
-            downstreams[key].isRunnable = false
-            continueDownstream(key)
-        }
-        if driver.hasStreamEvents { runStreams() }
+        repeat {
+            while let key = runnable.popFirst() {
+                guard downstreams.contains(key) else { continue }
+                downstreams[key].isRunnable = false
+                continueDownstream(key)
+            }
+            if driver.hasStreamEvents { runStreams() }
+            // An answer of a stream may let a client of HTTP/1.1 go on with its next request.
+        } while !runnable.isEmpty
     }
 
     @inline(never)

@@ -19,8 +19,11 @@ struct Multiplexer: ~Copyable {
     var firstStream: Int32 = -1
     /// Streams in that list: those that the worker has not closed.
     var streamCount = 0
-    /// Streams with content that waits for a window or for room on the connection, those at the front first.
+    /// Streams with content that waits for the connection's window or for room on the connection, those at the front first. What
+    /// waits for its own window alone is in no queue.
     var waiting = RingQueue<SlabKey>()
+    /// Streams with an end alone, which needs room and no window.
+    var waitingEnds = RingQueue<SlabKey>()
     /// Has something to be sent at the end of the turn.
     var isDirty = false
     /// Nothing is read before what is queued for the peer is sent: it sends requests and does not read the answers.

@@ -58,7 +58,7 @@ extension StreamDriver where Base: ~Copyable {
         guard streams.contains(stream) else { return nil }
         streams[stream].isNoted = false
         let socket = Self.socket(stream)
-        if streams[stream].isGone {
+        if streams[stream].isGone, !streams[stream].holdsWholeAnswer {
             if streams[stream].toldGone { return nil }
             streams[stream].toldGone = true
             return .failed(socket, .reset)
@@ -91,7 +91,20 @@ extension StreamDriver where Base: ~Copyable {
     mutating func giveBack(_ key: SlabKey, _ id: UInt32, _ count: Int) {
         guard multiplexers.contains(key), !multiplexers[key].isOver else { return }
         var output = takeOutput(key, room: 64)
-        multiplexers[key].frames.consumed(id, count, &output)
+        if multiplexers[key].frames.isServer {
+            multiplexers[key].frames.consumed(id, count, &output)
+        } else {
+            multiplexers[key].frames.consumedOfStream(id, count, &output)
+        }
+        keepOutput(key, output)
+    }
+
+    /// An answer's content waits under its stream's window alone: clients that read slowly would else use up the window that they
+    /// share with all others on a connection to an upstream. On a client's connection all streams are its own.
+    private mutating func giveBackToConnection(_ key: SlabKey, _ count: Int) {
+        guard count > 0, !multiplexers[key].isOver, !multiplexers[key].frames.isServer else { return }
+        var output = takeOutput(key, room: 64)
+        multiplexers[key].frames.consumedOfConnection(count, &output)
         keepOutput(key, output)
     }
 
@@ -124,9 +137,10 @@ extension StreamDriver where Base: ~Copyable {
         return take(event, key)
     }
 
-    /// Whether answers wait for a peer that does not read them: neither are its requests read then.
+    /// Whether answers wait for a client that does not read them: neither are its requests read then. A server is always read: two
+    /// gateways in a row that both waited for the other to read would wait for ever.
     private mutating func holdsUp(_ key: SlabKey) -> Bool {
-        guard isCongested(key) else { return false }
+        guard multiplexers[key].frames.isServer, isCongested(key) else { return false }
         multiplexers[key].isHeldUp = true
         base.pause(multiplexers[key].socket)
         return true
@@ -143,7 +157,7 @@ extension StreamDriver where Base: ~Copyable {
         case .none, .data, .pong, .outputFull:
             break
         case .settingsChanged:
-            pumpWaiting(key)
+            pumpAll(key)
             if !multiplexers[key].frames.isServer { return .roomier(owner: multiplexers[key].owner) }
         case .request(let id, let isEnd):
             if let stream = open(key, id, isEnd: isEnd) {
@@ -205,6 +219,7 @@ extension StreamDriver where Base: ~Copyable {
         _ key: SlabKey, _ id: UInt32, _ input: borrowing Buffer, _ range: ByteRange, isEnd: Bool
     ) {
         let count = Int(range.count)
+        giveBackToConnection(key, count)
         guard let stream = find(key, id), !streams[stream].isGone else {
             giveBack(key, id, count)
             return

@@ -97,11 +97,9 @@ extension StreamDriver where Base: ~Copyable {
 
     /// What is left of a stream waits; a worker that waits for the opposite is told of it.
     private mutating func settle(_ stream: SlabKey, _ key: SlabKey) {
-        if streams[stream].queuedBytes > 0 || streams[stream].endsAfterOutput && !streams[stream].saidEnd {
+        if streams[stream].unsentCount > 0 {
             streams[stream].awaitsDrain = true
-            guard !streams[stream].isWaiting else { return }
-            streams[stream].isWaiting = true
-            multiplexers[key].waiting.append(stream)
+            if !streams[stream].isWaiting { enlist(stream, key) }
         } else if streams[stream].awaitsDrain {
             streams[stream].awaitsDrain = false
             streams[stream].isDrained = true
@@ -109,20 +107,44 @@ extension StreamDriver where Base: ~Copyable {
         }
     }
 
-    /// The connection or its window has room: one frame of each stream that waits, as long as that is so.
+    /// Puts a stream where whatever holds it up finds it. Its own window does so by its number: if thousands that wait for that
+    /// stood in the queue, each update of the connection's window would look at all of them in vain.
+    private mutating func enlist(_ stream: SlabKey, _ key: SlabKey) {
+        if streams[stream].queuedBytes == 0 {
+            multiplexers[key].waitingEnds.append(stream)
+        } else if multiplexers[key].frames.hasWindow(streams[stream].id) {
+            multiplexers[key].waiting.append(stream)
+        } else {
+            return
+        }
+        streams[stream].isWaiting = true
+    }
+
+    /// The connection or its window has room: the ends that wait, then one frame of each stream with content in turn, as long as
+    /// that is so.
     mutating func pumpWaiting(_ key: SlabKey) {
-        var moved = true
-        while moved {
-            moved = false
-            var rest = multiplexers[key].waiting.count
-            while rest > 0, let stream = multiplexers[key].waiting.popFirst() {
-                rest &-= 1
-                guard streams.contains(stream) else { continue }
-                streams[stream].isWaiting = false
-                if streams[stream].isGone { continue }
-                if sendFrame(stream, key) { moved = true }
-                settle(stream, key)
-            }
+        while !multiplexers[key].waitingEnds.isEmpty, !isCongested(key) {
+            if let stream = multiplexers[key].waitingEnds.popFirst() { pumpOnce(stream, key) }
+        }
+        while !multiplexers[key].waiting.isEmpty, multiplexers[key].frames.hasWindow, !isCongested(key) {
+            if let stream = multiplexers[key].waiting.popFirst() { pumpOnce(stream, key) }
+        }
+    }
+
+    private mutating func pumpOnce(_ stream: SlabKey, _ key: SlabKey) {
+        guard streams.contains(stream) else { return }
+        streams[stream].isWaiting = false
+        if streams[stream].isGone { return }
+        _ = sendFrame(stream, key)
+        settle(stream, key)
+    }
+
+    /// The windows of all streams may have changed.
+    mutating func pumpAll(_ key: SlabKey) {
+        var place = Int(multiplexers[key].firstStream)
+        while let stream = streams.key(at: place) {
+            place = Int(streams[stream].next)
+            if streams[stream].queuedBytes > 0 { pump(stream) }
         }
     }
 
@@ -231,7 +253,7 @@ extension StreamDriver where Base: ~Copyable {
     mutating func closeStream(_ socket: SocketID) {
         let key = Self.stream(socket)
         guard var stream = streams.remove(key) else { return }
-        unlink(stream)
+        unlink(stream.links)
         while let node = outputs.remove(outputs.key(at: Int(stream.firstOutput)) ?? .none) {
             stream.firstOutput = node.next
             base.buffers.give(node.buffer)

@@ -71,7 +71,7 @@ extension StreamDriver where Base: ~Copyable {
     @inline(__always)
     mutating func queuedBytes(_ socket: SocketID) -> Int {
         Self.isStream(socket)
-            ? streams.read(Self.stream(socket), or: 0) { $0.queuedBytes } : base.queuedBytes(socket)
+            ? streams.read(Self.stream(socket), or: 0) { $0.unsentCount } : base.queuedBytes(socket)
     }
 
     mutating func undeliveredBytes(_ socket: SocketID) -> Int {

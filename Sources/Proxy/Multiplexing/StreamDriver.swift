@@ -168,7 +168,7 @@ package struct StreamDriver<Base: IODriver & ~Copyable>: ~Copyable {
         return stream
     }
 
-    mutating func unlink(_ stream: borrowing StreamSocket) {
+    mutating func unlink(_ stream: StreamSocket.Links) {
         if let next = streams.key(at: Int(stream.next)) { streams[next].previous = stream.previous }
         if let previous = streams.key(at: Int(stream.previous)) {
             streams[previous].next = stream.next
@@ -178,6 +178,15 @@ package struct StreamDriver<Base: IODriver & ~Copyable>: ~Copyable {
         guard multiplexers.contains(stream.connection) else { return }
         multiplexers[stream.connection].streamCount &-= 1
         if stream.id != 0 { multiplexers[stream.connection].index.remove(stream.id) }
+    }
+
+    /// The connection of a stream ends. True: the stream's answer is here as a whole, and the worker gets it still.
+    mutating func detach(_ socket: SocketID) -> Bool {
+        let stream = Self.stream(socket)
+        guard streams.contains(stream), streams[stream].holdsWholeAnswer else { return false }
+        unlink(streams[stream].links)
+        streams[stream].detach()
+        return true
     }
 
     mutating func find(_ key: SlabKey, _ id: UInt32) -> SlabKey? {

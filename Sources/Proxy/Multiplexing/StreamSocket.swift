@@ -2,8 +2,8 @@ import Containers
 
 /// What the stream driver knows of one stream: what a driver knows of a socket.
 struct StreamSocket: ~Copyable {
-    /// Of the driver's `multiplexers`.
-    let connection: SlabKey
+    /// Of the driver's `multiplexers`; `.none` when that is gone and the worker has not got the whole answer yet.
+    private(set) var connection: SlabKey
     /// 0: a client's, whose request is not begun.
     var id: UInt32
     let isServer: Bool
@@ -33,7 +33,7 @@ struct StreamSocket: ~Copyable {
     var trailers: Buffer?
     /// We have ended our direction.
     var saidEnd = false
-    /// Stands in the connection's ring of waiting streams.
+    /// Stands in one of the connection's queues of waiting streams.
     var isWaiting = false
     /// The worker waits for the queue to be empty.
     var awaitsDrain = false
@@ -45,6 +45,31 @@ struct StreamSocket: ~Copyable {
     var isDrained = false
     /// Stands in the driver's list of streams with news.
     var isNoted = false
+
+    /// Its place among the streams of its connection.
+    struct Links {
+        let connection: SlabKey
+        let id: UInt32
+        let next: Int32
+        let previous: Int32
+    }
+
+    var links: Links { Links(connection: connection, id: id, next: next, previous: previous) }
+
+    /// Outlives its connection.
+    mutating func detach() {
+        connection = .none
+        next = -1
+        previous = -1
+        isGone = true
+    }
+
+    /// Bytes that wait, and one for an end that does: without it a stream whose end is held up would look finished.
+    var unsentCount: Int { queuedBytes &+ (endsAfterOutput && !saidEnd ? 1 : 0) }
+
+    /// The server's answer is here to its end, and not yet with the worker: what happens to the stream or its connection does not
+    /// take it back (RFC 9113 section 8.1).
+    var holdsWholeAnswer: Bool { !isServer && sawEnd && !toldEnd }
 
     init(connection: SlabKey, id: UInt32, isServer: Bool) {
         self.connection = connection

@@ -19,6 +19,8 @@ struct UpstreamSession: ~Copyable {
     var multiplexer = SlabKey.none
     /// It takes no more streams.
     var isClosing = false
+    /// Streams are being given to those that wait.
+    var isServing = false
     /// Whose permit this connection holds.
     let upstream: UpstreamState
     /// The worker's pool that it belongs to.
@@ -33,6 +35,7 @@ struct UpstreamSession: ~Copyable {
     var newer = SlabKey.none
     var older = SlabKey.none
     let connectedAt: Instant
+    /// In HTTP/2: when anything came of it last.
     var idleSince: Instant
     /// When the upstream said it would close an idle connection (Keep-Alive: timeout), else the pool's idle timeout.
     var idleLimit: Int64

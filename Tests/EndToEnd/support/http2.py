@@ -386,12 +386,16 @@ class H2Connection(Peer):
         self.requests: list[Stream] = []
 
     def begin(self, settings: dict[int, int] | None = None) -> None:
+        self.begin_silently()
+        self.send_settings(settings)
+
+    def begin_silently(self) -> None:
+        """Without SETTINGS yet."""
         while len(self.ahead) < len(PREFACE):
             self.fill()
         if self.ahead[:len(PREFACE)] != PREFACE:
             raise NotStrict(bytes(self.ahead))
         del self.ahead[:len(PREFACE)]
-        self.send_settings(settings)
 
     def made(self, number: int) -> Stream:
         if number % 2 == 0 or self.streams and number <= max(self.streams):
