@@ -239,6 +239,18 @@ def test_forged_addresses_do_not_change_the_bucket(gateway, upstream):
     assert statuses == [200, 429, 429, 429, 429]
 
 
+def test_forwarding_fields_go_whole_or_the_request_does_not(gateway, upstream):
+    """What middleware adds and what trusted proxies said share their room with our own fields."""
+    peer = upstream(mirror)
+    added = ", ".join(f"x-{number}: {'v' * 900}" for number in range(9))
+    running = gateway("trusted_proxies: [127.0.0.0/8]\n" + one(f"headers: {{ request: {{ set: {{ {added} }} }} }}", peer.url))
+    chain = ", ".join(["192.0.2.1"] * 400)
+    answer = get(running.port(), fields=f"X-Forwarded-For: {chain}\r\n")
+    assert answer.status == 200
+    assert {name.lower(): value for name, value in fields(answer).items()}["x-forwarded-for"] == chain + ", 127.0.0.1"
+    assert get(running.port(), fields=f"X-Forwarded-For: {chain}\r\n" * 2).status == 431
+
+
 def test_trusted_proxies_name_the_client(gateway, upstream):
     peer = upstream()
     running = gateway("trusted_proxies: [127.0.0.0/8]\n" + one("rate_limit: { rate: 1/h, burst: 1, key: client_ip }", peer.url))

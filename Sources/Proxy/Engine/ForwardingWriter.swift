@@ -81,8 +81,8 @@ struct ForwardingWriter {
     }
 
     /// Appends our own lines for a request of a connection, whose other end (or whom its PROXY header names) is not always the
-    /// client itself.
-    func write(_ request: inout RequestContext, from origin: DownstreamOrigin) {
+    /// client itself. False: there is no room for all of them, since middleware or trusted proxies said so much.
+    func write(_ request: inout RequestContext, from origin: DownstreamOrigin) -> Bool {
         write(
             to: &request.additions, request.head, request.bytes, id: request.requestID, client: request.client, origin)
     }
@@ -90,8 +90,9 @@ struct ForwardingWriter {
     private func write(
         to additions: inout FieldAdditions, _ head: borrowing RequestHead, _ bytes: borrowing Buffer,
         id: borrowing Buffer, client: IPAddress, _ origin: DownstreamOrigin
-    ) {
-        guard additions.tailroom >= 1_024 else { return }
+    ) -> Bool {
+        guard additions.tailroom >= 1_024 else { return false }
+        if isTrusted, additions.tailroom < 1_024 &+ Self.chainCount(head) { return false }
         additions.appendLines { lines in
             if origin.client.isUnspecified {
                 writeUnnamed(&lines, head, bytes.span, client: client)
@@ -137,6 +138,17 @@ struct ForwardingWriter {
             lines.append(id)
             lines.append("\r\n")
         }
+        return true
+    }
+
+    /// Bytes of what `appendChain` appends.
+    @inline(never)
+    private static func chainCount(_ head: borrowing RequestHead) -> Int {
+        var count = 0
+        for index in 0..<head.fields.count where head.fields[index].known == .xForwardedFor {
+            count &+= Int(head.fields[index].value.count) &+ 2
+        }
+        return count
     }
 
     /// The peer of a Unix socket has no address to add: the list ends with what trusted proxies said, and nobody is named where
@@ -171,7 +183,7 @@ struct ForwardingWriter {
     private func appendChain(_ lines: inout Buffer, _ head: borrowing RequestHead, _ bytes: Span<UInt8>) {
         for index in 0..<head.fields.count where head.fields[index].known == .xForwardedFor {
             let value = head.fields[index].value
-            guard value.count > 0, Int(value.count) + 512 <= lines.tailroom else { continue }
+            guard value.count > 0 else { continue }
             lines.append(bytes.extracting(value.range))
             lines.append(", ")
         }

@@ -19,7 +19,10 @@ extension Worker where Driver: ~Copyable {
         }
         exchanges[exchange].pool = snapshots[exchanges[exchange].snapshot].pools[number]
         let origin = downstreams[exchanges[exchange].downstream].origin
-        forwarding.write(&request, from: origin)
+        guard forwarding.write(&request, from: origin) else {
+            reply(exchange, .headersTooLarge)
+            return
+        }
         if forwarding.bindsConnection { exchanges[exchange].bindsConnection = true }
         if request.head.isHTTP2, request.head.isWebSocketHandshake { addWebSocketKey(exchange) }
         if let key = route.balanceKey {
