@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.alone
 FLOODS = Path(__file__).parents[1] / "Floods"
 
 

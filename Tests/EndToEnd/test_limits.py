@@ -14,6 +14,8 @@ from support.gateway import eventually
 from support.raw import Ended, RawClient, get
 from support.websocket import UPGRADE, accept
 
+pytestmark = pytest.mark.alone
+
 MIB = 1 << 20
 HANDSHAKE = UPGRADE.format(path="/", fields="").encode()
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
