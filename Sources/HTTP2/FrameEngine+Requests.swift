@@ -14,8 +14,10 @@ package enum RequestStart: Sendable, Equatable {
 
 /// The heads that a client sends.
 extension FrameEngine {
-    /// Streams that we open at most before the peer says how many it allows (RFC 9113 section 6.5.2 recommends 100 at least).
-    private static let streamsBeforeSettings = 100
+    /// Streams that we open at most before the peer says how many it allows. RFC 9113 section 6.5.2 recommends 100 at least, but a
+    /// server that takes fewer refuses the others, and each new connection would begin like that: further ones wait for its
+    /// SETTINGS, which come first.
+    private static let streamsBeforeSettings = 1
 
     /// Whether another connection is needed for a new request.
     package var isClosing: Bool {

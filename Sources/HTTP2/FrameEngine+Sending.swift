@@ -48,6 +48,12 @@ extension FrameEngine {
         return .sent
     }
 
+    /// Whether the peer has sent all content that it announced, and not said yet that this was all.
+    package func awaitsOnlyEnd(_ stream: UInt32) -> Bool {
+        guard let place = streams.find(stream), streams.slots[place].contentLeft == 0 else { return false }
+        return !streams.slots[place].flags.contains(.remoteEnded)
+    }
+
     /// Ends our direction with trailers; `lines` that are removed are not sent.
     package mutating func sendTrailers(
         _ stream: UInt32, _ lines: borrowing FixedArray<FieldLine>, of bytes: Span<UInt8>,
@@ -57,7 +63,7 @@ extension FrameEngine {
         guard Self.blockRoom(bytes.count, lines.count) <= output.tailroom else { return .noRoom }
         let start = beginBlock(&output)
         encoder.append(lines, of: bytes, tables, to: &output)
-        endBlock(stream, isEnd: true, from: start, &output)
+        endTrailers(stream, from: start, &output)
         endLocal(place)
         return .sent
     }
@@ -70,9 +76,19 @@ extension FrameEngine {
         guard Self.blockRoom(2 * additions.count, 0) <= output.tailroom else { return .noRoom }
         let start = beginBlock(&output)
         encoder.append(additions: additions, tables, to: &output)
-        endBlock(stream, isEnd: true, from: start, &output)
+        endTrailers(stream, from: start, &output)
         endLocal(place)
         return .sent
+    }
+
+    /// Without a line that may be sent they are an end without trailers: nginx takes an empty field block for a broken rule.
+    private mutating func endTrailers(_ stream: UInt32, from start: Int, _ output: inout Buffer) {
+        guard output.count == start &+ FrameHeader.count else {
+            endBlock(stream, isEnd: true, from: start, &output)
+            return
+        }
+        output.keepFirst(start)
+        FrameWriter.header(0, FrameType.data, FrameFlags.endStream, stream, to: &output)
     }
 
     /// The place of a stream whose direction from us is open.

@@ -479,6 +479,34 @@ def test_an_answer_before_the_end_of_the_request_is_complete(through):
             assert stream.reset == NO_ERROR
 
 
+def test_the_end_of_a_request_may_come_behind_the_answer(through):
+    """Many send it in a frame of its own, also without content: no reset meets it on its way."""
+    def script(connection):
+        while request := connection.read_request():
+            connection.answer("x" * 100_000 if request.target == "/long" else "short")
+    running, service = through(script, listener=", timeouts: { linger_idle: 300ms }", more="  - { path: /local, respond: { status: 200, text: a } }")
+    with H2Client(running.port()) as client:
+        for path in ("/short", "/long", "/local"):
+            # An answer that does not wait for what was announced is another matter.
+            for content in (b"", b"abc") if path != "/local" else (b"",):
+                stream = client.open("POST", path, [("content-length", str(len(content)))], end=False)
+                if content:
+                    client.data(stream.number, content)
+                client.until(lambda: stream.ended)
+                client.settle()
+                assert stream.status == 200 and stream.reset is None
+                client.data(stream.number, b"", True)
+                client.settle()
+                assert stream.reset is None
+        before = time.monotonic()
+        silent = client.open("POST", "/short", [("content-length", "3")], end=False)
+        client.data(silent.number, b"abc")
+        client.until(lambda: silent.reset is not None)
+        assert silent.reset == NO_ERROR and silent.ended and 0.2 < time.monotonic() - before < 5
+        assert client.get().status == 200 and not client.goaways
+    assert len(running.entries(7)) == 7
+
+
 # Ends of connections
 
 

@@ -4,11 +4,12 @@ import json
 import ssl
 import threading
 import time
+from collections import Counter
 
 import pytest
 
 from support.gateway import eventually
-from support.http2 import (CANCEL, CONTINUATION, ENABLE_CONNECT_PROTOCOL, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW_SIZE,
+from support.http2 import (CANCEL, CONTINUATION, DATA, ENABLE_CONNECT_PROTOCOL, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW_SIZE,
                            INTERNAL_ERROR,
                            MAX_CONCURRENT_STREAMS, NO_ERROR, REFUSED_STREAM, H2Client, H2Connection, mirror)
 from support.raw import Ended, RawClient, get, unused_port
@@ -521,6 +522,118 @@ def test_streams_behind_a_goaway_are_sent_again(through):
     with H2Client(running.port()) as client:
         streams = [client.open(path=f"/{index}") for index in range(3)]
         assert [bytes(client.wait(stream).body) for stream in streams] == [b"1", b"2 0", b"2 0"]
+
+
+def test_a_connection_that_said_goaway_ends_though_requests_wait_for_another(through):
+    """The last stream ends while the next request waits: not for this connection."""
+    ended, go = threading.Event(), threading.Event()
+    def script(connection):
+        if connection.number > 1:
+            # Its settings, and with them the answer to who waits, come when the first connection is done.
+            go.wait(10)
+            connection.begin()
+            for index in range(2):
+                connection.respond(connection.request(index), "second")
+            connection.request(2)
+        connection.begin()
+        stream = connection.request(0)
+        connection.goaway(stream.number)
+        connection.settle()
+        eventually(lambda: len(connection.upstream.connections) == 2)
+        connection.respond(stream, "first")
+        with pytest.raises(Ended):
+            connection.request(1)
+        ended.set()
+    running, service = through(script)
+    with H2Client(running.port()) as client:
+        first = client.open()
+        eventually(lambda: service.requests and service.connections[0].pongs)
+        others = [client.open(path=f"/{index}") for index in range(2)]
+        assert client.wait(first).body == b"first"
+        assert ended.wait(5)
+        go.set()
+        assert [bytes(client.wait(one).body) for one in others] == [b"second"] * 2
+
+
+def test_streams_that_are_refused_many_times(through):
+    """RFC 9113 section 8.7: they were not touched, so they are sent again, and that takes nothing from the retries."""
+    refused = Counter()
+    def script(connection, stream):
+        if refused[stream.get(":path")] < 10 and stream.get(":path") != "/":
+            refused[stream.get(":path")] += 1
+            connection.reset(stream.number, REFUSED_STREAM)
+        else:
+            connection.respond(stream)
+    running, service = through(serving(script))
+    with H2Client(running.port()) as client:
+        client.get()
+        streams = [client.open(path=f"/{index}") for index in range(30)]
+        assert [client.wait(stream).get(":status") for stream in streams] == ["200"] * 30
+    assert sum(refused.values()) == 300
+
+
+def test_a_service_that_refuses_for_ever_gets_a_request_seventeen_times(through):
+    """And then once more, as its retries have it."""
+    def script(connection, stream):
+        if stream.get(":path") == "/no":
+            connection.reset(stream.number, REFUSED_STREAM)
+        else:
+            connection.respond(stream)
+    running, service = through(serving(script))
+    with H2Client(running.port()) as client:
+        assert client.get().status == 200
+        assert client.get("/no").status == 502
+        # What has content is not kept to be sent again.
+        assert client.get("/no", (), "POST", b"abc").status == 502
+    assert [stream.get(":method") for stream in service.requests if stream.get(":path") == "/no"] == ["GET"] * 18 + ["POST"]
+
+
+def test_requests_wait_for_the_settings_of_a_new_connection(through):
+    """All but the one that it was made for: a service may take fewer streams than any number that could be guessed."""
+    def script(connection):
+        connection.socket.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            while True:
+                connection.fill()
+        assert connection.ahead.count(b"/many") == 1
+        connection.socket.settimeout(10)
+        connection.begin({MAX_CONCURRENT_STREAMS: 2})
+        for index in range(20):
+            stream = connection.request(index)
+            assert sum(not one.fields or one.number not in answered for one in connection.requests) <= 2
+            answered.add(stream.number)
+            connection.respond(stream, "ok")
+        connection.request(20)
+    answered = set()
+    running, service = through(script, more=", pool: { max_connections: 1 }")
+    with H2Client(running.port()) as client:
+        streams = [client.open(path=f"/many{index}") for index in range(20)]
+        assert [client.wait(stream).get(":status") for stream in streams] == ["200"] * 20
+    assert len(service.connections) == 1
+
+
+def test_trailers_that_may_not_pass_leave_an_end_without_any(through):
+    """Not an empty field block, which some take for a broken rule."""
+    def script(connection):
+        connection.begin()
+        stream = connection.request(0, whole=False)
+        while True:
+            kind, flags, number, payload = connection.step()
+            if number == stream.number:
+                frames.append((kind, flags & END_STREAM, payload))
+                if flags & END_STREAM:
+                    break
+        connection.respond(stream, "ok", trailers=[("content-length", "7")])
+        connection.request(1)
+    frames = []
+    running, service = through(script, route=", trailers: [x-sum]")
+    with H2Client(running.port()) as client:
+        stream = client.open("POST", end=False)
+        client.data(stream.number, b"abc")
+        client.headers(stream.number, [("x-other", "1")], end=True)
+        client.until(lambda: stream.is_over)
+        assert stream.ended and stream.body == b"ok" and not stream.trailers
+    assert frames[-1] == (DATA, END_STREAM, b"")
 
 
 def test_a_connection_lost_between_requests_does_not_fail_the_next(through):

@@ -130,7 +130,7 @@ extension Worker where Driver: ~Copyable {
         }
         let exchange = downstreams[key].exchange
         guard exchanges.contains(exchange) else {
-            if downstreams[key].isStream { closeDownstream(key) }
+            if downstreams[key].isStream { lingerStream(key) }
             return
         }
         let session = exchanges[exchange].session

@@ -96,11 +96,10 @@ extension Worker where Driver: ~Copyable {
         var key = pools[pool].newestMultiplexed[index]
         var waits = false
         while sessions.contains(key) {
-            if isWebSocket, !driver.hasPeerSettings(sessions[key].multiplexer) {
-                waits = true
-            } else if let stream = openStream(on: key) {
-                return .stream(stream)
-            }
+            let isKnown = driver.hasPeerSettings(sessions[key].multiplexer)
+            if isKnown || !isWebSocket, let stream = openStream(on: key) { return .stream(stream) }
+            // What it takes shows soon.
+            if !isKnown && !sessions[key].isClosing { waits = true }
             key = sessions[key].older
         }
         let opening = pools[pool].opening[index]

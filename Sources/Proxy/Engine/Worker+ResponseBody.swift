@@ -206,7 +206,7 @@ extension Worker where Driver: ~Copyable {
         case .connecting:
             onConnectFailure(key, failure.connectCode)
         case .sending:
-            retryOrFail(exchange, .connectionReset)
+            retryOrFail(exchange, .connectionReset, isUntouched: failure == .refused)
         case .receiving:
             failExchange(exchange, .responseIncomplete)
         case .tunnel:
@@ -220,25 +220,34 @@ extension Worker where Driver: ~Copyable {
     ///
     /// A connection that had served and died of the next request is the ordinary case (RFC 9112 section 9.3.1): the upstream closed it
     /// while that was on its way. It says nothing about the upstream, and many end at once, so it takes nothing from the budget.
-    private mutating func retryOrFail(_ exchange: SlabKey, _ code: ErrorCode) {
+    /// Neither does a stream that the upstream says it did not touch: those are what a connection's end or limit leaves over, and
+    /// one request may meet several such ends.
+    private mutating func retryOrFail(_ exchange: SlabKey, _ code: ErrorCode, isUntouched: Bool = false) {
         let key = exchanges[exchange].session
         let isSafe =
             exchanges[exchange].isReplayable && exchanges[exchange].interims == 0
             && exchanges[exchange].upstreamHead != nil
         let state = pools[exchanges[exchange].pool].state
         endRetry(exchange)
-        let isStale = exchanges[exchange].isReused && exchanges[exchange].retries == 0
+        let isFree =
+            isUntouched
+            ? exchanges[exchange].refusals < Self.mostRefusals
+            : exchanges[exchange].isReused && exchanges[exchange].retries == 0
         let mayRetry =
             isSafe && exchanges[exchange].firstByteAt == .never
-            && (isStale ? state.allowsRetries : state.beginRetry(attempts: exchanges[exchange].retries))
+            && (isFree ? state.allowsRetries : state.beginRetry(attempts: exchanges[exchange].retries))
         guard mayRetry else {
             failExchange(exchange, code)
             return
         }
-        exchanges[exchange].isRetrying = !isStale
-        exchanges[exchange].retries &+= 1
+        exchanges[exchange].isRetrying = !isFree
         counters.retries &+= 1
-        if !exchanges[exchange].isReused { exchanges[exchange].tried.insert(exchanges[exchange].endpoint) }
+        if isUntouched && isFree {
+            exchanges[exchange].refusals &+= 1
+        } else {
+            exchanges[exchange].retries &+= 1
+            if !exchanges[exchange].isReused { exchanges[exchange].tried.insert(exchanges[exchange].endpoint) }
+        }
         exchanges[exchange].inFlight.end()
         exchanges[exchange].session = .none
         exchanges[exchange].code = code
@@ -246,6 +255,9 @@ extension Worker where Driver: ~Copyable {
         closeSession(key)
         connectExchange(exchange)
     }
+
+    /// Refused streams of one request that take nothing from its retries.
+    private static var mostRefusals: UInt8 { 16 }
 
     mutating func endRetry(_ exchange: SlabKey) {
         guard exchanges[exchange].isRetrying, pools.contains(exchanges[exchange].pool) else { return }

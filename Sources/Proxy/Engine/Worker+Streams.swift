@@ -116,15 +116,21 @@ extension Worker where Driver: ~Copyable {
     // MARK: Ends
 
     /// The exchange of a stream is over: it closes behind what is queued. What is missing of the request is told with a reset.
+    ///
+    /// The mere end of a request whose content is all here is waited for. It is on its way: many clients send it in a frame of its
+    /// own, also behind a head that announces nothing, and some fail of a stream that is reset under their hands.
     mutating func lingerStream(_ key: SlabKey) {
         let socket = downstreams[key].socket
         driver.shutdownWrite(socket)
-        guard driver.queuedBytes(socket) > 0 else {
+        let isQueued = driver.queuedBytes(socket) > 0
+        guard isQueued || driver.awaitsOnlyEnd(socket) else {
             closeDownstream(key)
             return
         }
         downstreams[key].phase = .lingering
-        setDownstreamTimer(key, after: downstreams[key].listener.writeIdleTimeout)
+        let listener = downstreams[key].listener
+        setDownstreamTimer(key, after: isQueued ? listener.writeIdleTimeout : listener.lingerIdleTimeout)
+        if !isQueued { resumeDownstream(key) }
     }
 
     /// The session of a stream is gone.

@@ -61,7 +61,7 @@ extension StreamDriver where Base: ~Copyable {
         if streams[stream].isGone, !streams[stream].holdsWholeAnswer {
             if streams[stream].toldGone { return nil }
             streams[stream].toldGone = true
-            return .failed(socket, .reset)
+            return .failed(socket, streams[stream].isRefused ? .refused : .reset)
         }
         if streams[stream].isDrained {
             streams[stream].isDrained = false
@@ -182,7 +182,13 @@ extension StreamDriver where Base: ~Copyable {
                 if !streams[stream].isPaused { note(stream) }
                 return .trailers(Self.socket(stream))
             }
-        case .reset(let id, _, _), .malformed(let id, _):
+        case .reset(let id, let code, let isByPeer):
+            if let stream = find(key, id) {
+                streams[stream].isGone = true
+                streams[stream].isRefused = isByPeer && code == HTTP2Error.refusedStream.rawValue
+                note(stream)
+            }
+        case .malformed(let id, _):
             if let stream = find(key, id) {
                 streams[stream].isGone = true
                 note(stream)

@@ -249,6 +249,15 @@ extension StreamDriver where Base: ~Copyable {
         return !peek || base.isQuiet(multiplexers[key].socket, peek: true)
     }
 
+    /// Whether the peer has sent all content that it announced, and not said yet that this was all.
+    mutating func awaitsOnlyEnd(_ socket: SocketID) -> Bool {
+        let stream = Self.stream(socket)
+        guard streams.contains(stream), !streams[stream].isGone else { return false }
+        let key = streams[stream].connection
+        guard multiplexers.contains(key), !multiplexers[key].isOver else { return false }
+        return multiplexers[key].frames.awaitsOnlyEnd(streams[stream].id)
+    }
+
     /// Ends a stream at once: what is queued is dropped, and the peer is told if one of the directions is still open.
     mutating func closeStream(_ socket: SocketID) {
         let key = Self.stream(socket)

@@ -41,6 +41,8 @@ struct StreamSocket: ~Copyable {
     // For the worker.
     /// The engine has closed the stream for what the peer did.
     var isGone = false
+    /// The peer has not worked on it (RFC 9113 section 8.7).
+    var isRefused = false
     var toldGone = false
     var isDrained = false
     /// Stands in the driver's list of streams with news.

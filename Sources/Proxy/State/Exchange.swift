@@ -101,6 +101,8 @@ struct Exchange: ~Copyable {
     var tried = TriedEndpoints()
     var attempts = 0
     var retries = 0
+    /// Streams that an upstream did not touch.
+    var refusals: UInt8 = 0
     var isRetrying = false
     var isReused = false
     var inFlight = RequestInFlight()
