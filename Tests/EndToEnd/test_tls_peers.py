@@ -2,13 +2,13 @@
 
 import hashlib
 import re
-import socket
 import subprocess
 
 import pytest
 import requests
 
-from support.gateway import Gateway, eventually
+from support.gateway import Gateway
+from support.peers import PeerProcess, nginx_config, pair, unused_ports
 from support.tls import CA, FIXTURES, certificate, key, pem
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n"
@@ -109,29 +109,19 @@ def test_openssl_gets_a_ticket_only_where_there_are_any(secure):
 # nginx and HAProxy as services
 
 
-class Peer:
+class Peer(PeerProcess):
     """nginx or HAProxy, which end TLS before a plain service of ours: on `url` with connections that stay, on `closing` with one
     for each request."""
 
     def __init__(self, kind: str, folder, service: int, versions: str = "TLSv1.2 TLSv1.3", asks: str = "optional"):
-        with socket.socket() as first, socket.socket() as second:
-            for probe in (first, second):
-                probe.bind(("127.0.0.1", 0))
-            ports = [probe.getsockname()[1] for probe in (first, second)]
+        ports = unused_ports(2)
         self.url, self.closing = (f"https://127.0.0.1:{port}" for port in ports)
-        path = folder / f"{kind}.conf"
-        (folder / "pair.pem").write_text(open(pem("ecdsa")).read() + open(key("ecdsa")).read())
+        pair(folder)
         if kind == "nginx":
-            path.write_text(self.nginx(folder, ports, service, versions, "on" if asks == "required" else asks))
-            command = ["nginx", "-p", folder, "-e", folder / "error.log", "-c", path]
+            text = self.nginx(folder, ports, service, versions, "on" if asks == "required" else asks)
         else:
-            path.write_text(self.haproxy(folder, ports, service, versions, asks))
-            command = ["haproxy", "-db", "-f", path]
-        self.log = open(folder / "peer.log", "wb")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        for port in ports:
-            eventually(lambda: self.process.poll() is not None or not socket.socket().connect_ex(("127.0.0.1", port)), 10, f"{kind} on {port}")
-        assert self.process.poll() is None, (folder / "peer.log").read_text()
+            text = self.haproxy(folder, ports, service, versions, asks)
+        super().__init__(kind, folder, text, ports)
 
     @staticmethod
     def nginx(folder, ports, service, versions, asks) -> str:
@@ -141,20 +131,7 @@ class Peer:
     keepalive_timeout {timeout};
     location / {{ proxy_pass http://127.0.0.1:{service}; }}
   }}""" for port, timeout in zip(ports, ("60s", "0")))
-        return f"""
-daemon off;
-user root root;
-pid {folder}/nginx.pid;
-worker_processes 1;
-events {{}}
-http {{
-  access_log off;
-  client_max_body_size 0;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
+        return nginx_config(folder, f"""
   ssl_certificate {folder}/pair.pem;
   ssl_certificate_key {folder}/pair.pem;
   ssl_protocols {versions};
@@ -165,8 +142,7 @@ http {{
   proxy_http_version 1.1;
   proxy_set_header X-Peer "$ssl_protocol reused=$ssl_session_reused sni=$ssl_server_name client=$ssl_client_s_dn port=$remote_port";
 {servers}
-}}
-"""
+""")
 
     @staticmethod
     def haproxy(folder, ports, service, versions, asks) -> str:
@@ -192,11 +168,6 @@ frontend closing
 backend service
   server service 127.0.0.1:{service}
 """
-
-    def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(20)
-        self.log.close()
 
 
 @pytest.fixture
