@@ -204,7 +204,9 @@ package struct FrameEngine: ~Copyable {
         FrameWriter.reset(stream, code.rawValue, to: &output)
         if let place = streams.find(stream) { close(place, .byUs) } else { closeUnopened(stream) }
         counters.streamErrors &+= 1
-        if isServer && counters.streamErrors > limits.streamErrors { return fail(.enhanceYourCalm, .streamErrors, &output) }
+        if isServer && counters.streamErrors > limits.streamErrors {
+            return fail(.enhanceYourCalm, .streamErrors, &output)
+        }
         return countReply(&output) ?? event
     }
 

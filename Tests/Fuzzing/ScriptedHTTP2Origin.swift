@@ -19,23 +19,23 @@ final class ScriptedHTTP2Origin: SimulatedService {
         defer { script = nil }
         let isHonest = script == nil
         return ScriptedHTTP2Session(
-            script?.steps[...], beginning: isHonest ? HTTP2DownstreamFuzz.emptySettings : beginning, network: network)
+            script.map { ScriptPlayer($0, network: network) },
+            beginning: isHonest ? HTTP2DownstreamFuzz.emptySettings : beginning, network: network)
     }
 }
 
 final class ScriptedHTTP2Session: SimulatedPeer {
     private let network: SimulatedNetwork
     /// Nil: an honest connection.
-    private var steps: ArraySlice<PeerScript.Step>?
+    private let player: ScriptPlayer?
     private var preface: [UInt8] = []
     private var requests = NaiveStreams()
     private var answered: Set<Int> = []
     private let beginning: [UInt8]
     private var isGone = false
-    private var isPlaying = false
 
-    init(_ steps: ArraySlice<PeerScript.Step>?, beginning: [UInt8], network: SimulatedNetwork) {
-        self.steps = steps
+    init(_ player: ScriptPlayer?, beginning: [UInt8], network: SimulatedNetwork) {
+        self.player = player
         self.beginning = beginning
         self.network = network
     }
@@ -47,7 +47,7 @@ final class ScriptedHTTP2Session: SimulatedPeer {
     func refused(_ connection: SimulatedConnection) {}
 
     func received(_ connection: SimulatedConnection, _ bytes: [UInt8]) {
-        guard !isGone else { return }
+        guard !isGone, player?.isGone != true else { return }
         var bytes = bytes
         let wanted = HTTP2DownstreamFuzz.preface
         if preface.count < wanted.count {
@@ -75,11 +75,8 @@ final class ScriptedHTTP2Session: SimulatedPeer {
     }
 
     private func reply(_ connection: SimulatedConnection, _ number: Int, _ request: NaiveStreams.Stream) {
-        if steps != nil {
-            if !isPlaying {
-                isPlaying = true
-                play(connection)
-            }
+        if let player {
+            player.play(connection)
             return
         }
         let path = request.value(":path") ?? []
@@ -96,27 +93,15 @@ final class ScriptedHTTP2Session: SimulatedPeer {
         return head + (0..<4).map { UInt8(stream >> (24 - 8 * $0) & 0xFF) } + payload
     }
 
-    private func play(_ connection: SimulatedConnection) {
-        guard !isGone, let step = steps?.popFirst() else { return }
-        switch step {
-        case .send(let bytes):
-            connection.write(bytes)
-            play(connection)
-        case .pause(let time): network.after(time) { self.play(connection) }
-        case .awaitRequest: isPlaying = false
-        case .end:
-            isGone = true
-            connection.close()
-        case .reset:
-            isGone = true
-            connection.reset()
-        }
-    }
-
     func ended(_ connection: SimulatedConnection) {
-        isGone = true
+        leave()
         connection.close()
     }
 
-    func wasReset(_ connection: SimulatedConnection) { isGone = true }
+    func wasReset(_ connection: SimulatedConnection) { leave() }
+
+    private func leave() {
+        isGone = true
+        player?.leave()
+    }
 }

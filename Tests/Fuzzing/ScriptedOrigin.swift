@@ -15,23 +15,22 @@ final class ScriptedOrigin: SimulatedService {
 
     func accept(_ connection: SimulatedConnection) -> any SimulatedPeer {
         defer { script = nil }
-        return ScriptedOriginSession(script?.steps[...], network: network)
+        return ScriptedOriginSession(script.map { ScriptPlayer($0, network: network) }, network: network)
     }
 }
 
 final class ScriptedOriginSession: SimulatedPeer {
     private let network: SimulatedNetwork
     /// Nil: an honest connection.
-    private var steps: ArraySlice<PeerScript.Step>?
+    private let player: ScriptPlayer?
     private var reader = StrictReader(isResponse: false)
     private var path = ""
     private var method = ""
     private var isTunnel = false
     private var isGone = false
-    private var isPlaying = false
 
-    init(_ steps: ArraySlice<PeerScript.Step>?, network: SimulatedNetwork) {
-        self.steps = steps
+    init(_ player: ScriptPlayer?, network: SimulatedNetwork) {
+        self.player = player
         self.network = network
     }
 
@@ -40,9 +39,11 @@ final class ScriptedOriginSession: SimulatedPeer {
 
     func received(_ connection: SimulatedConnection, _ bytes: [UInt8]) {
         // What follows a handshake may be frames, whatever this origin says.
-        guard !isTunnel, !isGone else { return }
+        guard !isTunnel, !isGone, player?.isGone != true else { return }
         reader.feed(bytes)
-        while !isGone, !isTunnel, let event = reader.next(method: "") { handle(event, connection) }
+        while !isGone, player?.isGone != true, !isTunnel, let event = reader.next(method: "") {
+            handle(event, connection)
+        }
     }
 
     private func handle(_ event: StrictReader.Event, _ connection: SimulatedConnection) {
@@ -63,38 +64,23 @@ final class ScriptedOriginSession: SimulatedPeer {
     }
 
     private func reply(_ connection: SimulatedConnection) {
-        if steps != nil {
-            if !isPlaying {
-                isPlaying = true
-                play(connection)
-            }
+        if let player {
+            player.play(connection)
         } else {
             let head = "HTTP/1.1 200 OK\r\nX-Honest: \(path)\r\nContent-Length: \(path.utf8.count)\r\n\r\n"
             connection.write(Array((method == "HEAD" ? head : head + path).utf8))
         }
     }
 
-    private func play(_ connection: SimulatedConnection) {
-        guard !isGone, let step = steps?.popFirst() else { return }
-        switch step {
-        case .send(let bytes):
-            connection.write(bytes)
-            play(connection)
-        case .pause(let time): network.after(time) { self.play(connection) }
-        case .awaitRequest: isPlaying = false
-        case .end:
-            isGone = true
-            connection.close()
-        case .reset:
-            isGone = true
-            connection.reset()
-        }
-    }
-
     func ended(_ connection: SimulatedConnection) {
-        isGone = true
+        leave()
         connection.close()
     }
 
-    func wasReset(_ connection: SimulatedConnection) { isGone = true }
+    func wasReset(_ connection: SimulatedConnection) { leave() }
+
+    private func leave() {
+        isGone = true
+        player?.leave()
+    }
 }
