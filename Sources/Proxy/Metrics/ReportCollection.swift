@@ -16,7 +16,8 @@ package final class ReportCollection: Sendable {
 
     /// The sum over all workers that have not ended.
     static func sum(of inboxes: [Inbox]) async -> WorkerReport {
-        await withCheckedContinuation { continuation in
+        if inboxes.isEmpty { return WorkerReport() }
+        return await withCheckedContinuation { continuation in
             let collection = ReportCollection(workers: inboxes.count, continuation)
             for inbox in inboxes { inbox.post(.report(collection)) }
         }
