@@ -11,6 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from support.gateway import eventually
+from support.http2 import INITIAL_WINDOW_SIZE, H2Client
 from support.raw import Ended, RawClient, get
 from support.websocket import UPGRADE, accept
 
@@ -302,6 +303,37 @@ def test_memory_is_bounded_and_shared_fairly(gateway, upstream):
     eventually(lambda: served_quick(running), what="service for the same client afterwards")
 
 
+def test_what_waits_on_streams_for_a_client_counts_as_its_own(gateway, h2_upstream):
+    """An upstream in HTTP/2 sends as much as its streams' windows allow; the client takes nothing of it."""
+    def script(connection):
+        connection.begin()
+        at = 0
+        while True:
+            stream = connection.request(at)
+            at += 1
+            connection.headers(stream.number, [(":status", "200")])
+            connection.push(stream.number, bytes(200_000) if stream.get(":path") == "/" else b"quick")
+    service = h2_upstream(script)
+    running = gateway(f"""
+workers: 1
+limits: {{ memory: 16MiB }}
+listeners:
+  default: {{ bind: "127.0.0.1:0", protocols: [http/1.1, h2c] }}
+upstreams:
+  service: {{ endpoints: ["{service.url}"], protocol: h2c }}
+routes:
+  - {{ path: /*, upstream: service }}
+""")
+    with H2Client(running.port(), {INITIAL_WINDOW_SIZE: 0}) as hoarder:
+        for _ in range(60):
+            hoarder.open()
+        refused = eventually(lambda: refusal(running.port(), "127.0.0.1"), 30, "a refusal for memory")
+        assert b"memory_limit_reached" in refused
+        with from_address("127.0.0.9", running.port()) as light:
+            light.sendall(b"GET /quick HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+            assert answer(light).startswith(b"HTTP/1.1 200")
+
+
 def kernel_holds(client: socket.socket) -> int:
     """Bytes on their way to a client, by the kernel's account of the gateway's end of the connection."""
     ends = ["{:02X}{:02X}{:02X}{:02X}:{:04X}".format(*reversed(socket.inet_aton(host)), port)
@@ -348,9 +380,9 @@ def test_the_system_keeps_little_for_a_client_that_does_not_read(gateway, upstre
     assert held() > 512 * 1024
 
 
-def refusal(port: int) -> bytes | None:
+def refusal(port: int, address: str = "127.0.0.2") -> bytes | None:
     """What the client that hoards is answered, if it is refused."""
-    with from_address("127.0.0.2", port) as client:
+    with from_address(address, port) as client:
         client.sendall(b"GET /quick HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
         received = answer(client)
     return received if received.startswith(b"HTTP/1.1 503") else None

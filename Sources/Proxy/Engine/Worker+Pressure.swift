@@ -46,7 +46,8 @@ extension Worker where Driver: ~Copyable {
         for index in downstreams.indices {
             guard let key = downstreams.key(at: index) else { continue }
             let session = downstreams[key].exchange
-            var bytes = driver.queuedBytes(downstreams[key].socket) &+ downstreams[key].pendingBytes
+            let socket = downstreams[key].socket
+            var bytes = driver.queuedBytes(socket) &+ driver.heldBytes(socket) &+ downstreams[key].pendingBytes
             switch downstreams[key].phase {
             case .waiting, .lingering, .proxyHeader, .handshake, .multiplexed: break
             case .head: bytes &+= max(BufferPool.headBytes, downstreams[key].lookedAt)
@@ -58,7 +59,10 @@ extension Worker where Driver: ~Copyable {
                 bytes &+= 2 &* BufferPool.capacity(for: exchanges[session].headBytes)
                 if exchanges[session].suspended != nil { bytes &+= Self.parkedRequestBytes }
                 let upstream = exchanges[session].session
-                if sessions.contains(upstream) { bytes &+= driver.queuedBytes(sessions[upstream].socket) }
+                if sessions.contains(upstream) {
+                    let socket = sessions[upstream].socket
+                    bytes &+= driver.queuedBytes(socket) &+ driver.heldBytes(socket)
+                }
             }
             if bytes > 0 { shares.add(bytes, of: downstreams[key].client) }
         }

@@ -174,7 +174,14 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
         }
     }
 
+    /// What events have made possible. Nearly always nothing: the look alone is part of each turn.
+    @inline(__always)
     private mutating func runRunnable() {
+        if !runnable.isEmpty || driver.hasStreamEvents { goOn() }
+    }
+
+    @inline(never)
+    private mutating func goOn() {
         repeat {
             while let key = runnable.popFirst() {
                 guard downstreams.contains(key) else { continue }

@@ -74,6 +74,11 @@ extension StreamDriver where Base: ~Copyable {
             ? streams.read(Self.stream(socket), or: 0) { $0.unsentCount } : base.queuedBytes(socket)
     }
 
+    /// Bytes that have come and wait here for the worker; sockets leave them to the kernel.
+    mutating func heldBytes(_ socket: SocketID) -> Int {
+        Self.isStream(socket) ? streams.read(Self.stream(socket), or: 0) { $0.inboundCount } : 0
+    }
+
     mutating func undeliveredBytes(_ socket: SocketID) -> Int {
         Self.isStream(socket) ? queuedBytes(socket) : base.undeliveredBytes(socket)
     }

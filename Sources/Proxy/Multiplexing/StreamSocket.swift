@@ -69,6 +69,14 @@ struct StreamSocket: ~Copyable {
     /// Bytes that wait, and one for an end that does: without it a stream whose end is held up would look finished.
     var unsentCount: Int { queuedBytes &+ (endsAfterOutput && !saidEnd ? 1 : 0) }
 
+    /// Bytes that came and that the worker has not taken.
+    var inboundCount: Int {
+        switch inbound {
+        case .some(let buffer): buffer.count
+        case .none: 0
+        }
+    }
+
     /// The server's answer is here to its end, and not yet with the worker: what happens to the stream or its connection does not
     /// take it back (RFC 9113 section 8.1).
     var holdsWholeAnswer: Bool { !isServer && sawEnd && !toldEnd }
