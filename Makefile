@@ -11,7 +11,7 @@ REQUESTS ?= 10000000
 # Real time, where that is allowed, keeps other processes of the machine out of what is timed.
 REAL_TIME := $(shell chrt --rr 1 true 2>/dev/null && echo chrt --rr 1)
 
-.PHONY: help run build test faults bench bench-quick floods soak conformance lint format docs sim mutants fuzz fuzz-minimise fuzz-planted fuzz-coverage clean packages bench-packages venv
+.PHONY: help run build test faults bench bench-quick floods floods-h2 soak conformance lint format docs sim mutants fuzz fuzz-minimise fuzz-planted fuzz-coverage clean packages bench-packages venv
 
 help:
 	@echo "make run          build, then the gateway in front of the embedded demo upstream"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-quick  instructions and allocations per request only"
 	@echo "make conformance  the table of raw cases against Martlet, nginx and HAProxy, side by side in docs/security.md"
 	@echo "make floods       floods beside a well-behaved client; the table goes to docs/security.md (3 minutes)"
+	@echo "make floods-h2    floods of HTTP/2 against Martlet, nginx and HAProxy; the table goes to docs/security.md (8 minutes)"
 	@echo "make soak         REQUESTS=$(REQUESTS) mixed requests; whether memory and descriptors stay (10 minutes)"
 	@echo "make sim          the simulation with SEEDS=$(SEEDS)"
 	@echo "make mutants      bugs planted in a copy of the code, which the simulation has to find"
@@ -65,6 +66,9 @@ conformance: build
 
 floods: build bench-packages
 	@python3 Tests/Floods/floods.py --martlet $(MARTLET) --write docs/security.md
+
+floods-h2: build bench-packages
+	@python3 Tests/Floods/floods_h2.py --martlet $(MARTLET) --write docs/security.md
 
 soak: build bench-packages
 	@python3 Tests/Floods/soak.py --martlet $(MARTLET) --requests $(REQUESTS)

@@ -14,11 +14,13 @@ import os
 import platform
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from subprocess import DEVNULL, PIPE
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(FOLDER, "..", "Benchmarks"))
@@ -146,11 +148,17 @@ class Bench:
     def wait_port(self) -> int:
         end = time.monotonic() + 20
         while time.monotonic() < end:
-            with open(self.log) as log:
-                if found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", log.read()):
-                    return int(found[1])
+            if found := self.listening(self.log):
+                return found
             time.sleep(0.02)
         raise RuntimeError("the gateway does not listen")
+
+    @staticmethod
+    def listening(path: str) -> int | None:
+        """The port that a log says that the gateway listens on."""
+        with open(path) as log:
+            found = re.search(r"listening on http://127\.0\.0\.1:(\d+)", log.read())
+        return int(found[1]) if found else None
 
     def victim(self, seconds: float) -> subprocess.Popen:
         return start([*self.first, self.program("victim"), str(self.port), VICTIM, str(VICTIM_RATE), str(seconds)],
@@ -244,8 +252,8 @@ def table(quiet: Seen, rows: list[Row]) -> list[str]:
     return lines
 
 
-def write(path: str, lines: list[str]) -> None:
-    begin, end = "<!-- floods: begin -->", "<!-- floods: end -->"
+def write(path: str, lines: list[str], name: str = "floods") -> None:
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     with open(path) as file:
         text = file.read()
     head, rest = text.split(begin)
@@ -253,12 +261,30 @@ def write(path: str, lines: list[str]) -> None:
         file.write(head + begin + "\n" + "\n".join(lines) + "\n" + end + rest.split(end)[1])
 
 
-def conditions(arguments: argparse.Namespace) -> str:
+def machine() -> str:
     with open("/proc/cpuinfo") as file:
         model = re.search(r"model name\s*:\s*(.*)", file.read())
+    return f"{model[1] if model else platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}"
+
+
+def version(*command: str) -> str:
+    """What stands first in the version that a program prints of itself; empty when it is not here."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
+    found = re.search(r"\d+\.\d+\.\d+", done.stdout + done.stderr)
+    return found[0] if found else ""
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return not probe.connect_ex(("127.0.0.1", port))
+
+
+def conditions(arguments: argparse.Namespace) -> str:
     return (
-        f"{time.strftime('%Y-%m-%d')}, {model[1] if model else platform.machine()}, {os.cpu_count()} CPUs, Linux "
-        f"{platform.release()}; {arguments.seconds:g} s each; the gateway with one worker on a core of its own, flood, client "
+        f"{time.strftime('%Y-%m-%d')}, {machine()}; {arguments.seconds:g} s each; the gateway with one worker on a core of its own, flood, client "
         f"and services on another{', all in real time' if IS_REAL_TIME else ''}; defaults, with `limits: {{ memory: "
         f"{MEMORY // MIB}MiB, connections: {CONNECTIONS} }}`; the client asks {VICTIM_RATE} times a second, one in four over a "
         f"new connection. Load average at the start: {os.getloadavg()[0]:.1f}.")
