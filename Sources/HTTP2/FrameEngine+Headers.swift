@@ -166,8 +166,11 @@ extension FrameEngine {
         _ stream: UInt32, _ isEnd: Bool, _ section: inout FieldSection, _ output: inout Buffer
     ) -> HTTP2Event? {
         lastStream = stream
+        if stream > lastServed {
+            closeUnopened(stream)
+            return countIgnored(&output)
+        }
         counters.streams &+= 1
-        if stream > lastServed { return nil }
         if streams.count >= local.concurrentStreams { return refuseStream(stream, &output) }
         section.finishRequest(isEnd: isEnd, allowsConnect: local.allowsConnect)
         if section.fault != .none { return malformed(stream, section.fault, &output) }

@@ -194,9 +194,9 @@ package struct FrameEngine: ~Copyable {
         return event
     }
 
-    /// Resets a stream for what the peer did. Too many such streams end a client's connection, for each costs us more than the
-    /// client. A server only answers what we ask, and each time one of our clients wanted that: the others' answers on the
-    /// connection have nothing to do with it.
+    /// Resets a stream for what the peer did. Too many such streams end a client's connection, for each costs us more than
+    /// the client. A server only answers what we ask, and each time one of our clients wanted that: the others' answers on
+    /// the connection have nothing to do with it.
     @inline(never)
     mutating func resetForPeer(
         _ stream: UInt32, _ code: HTTP2Error, _ event: HTTP2Event, _ output: inout Buffer
@@ -245,7 +245,7 @@ package struct FrameEngine: ~Copyable {
         streams.close(place)
     }
 
-    /// A stream that never was in the table is reset: its peer may have sent what the first window allows.
+    /// A stream that never was in the table is reset or passed over: its peer may have sent what the first window allows.
     mutating func closeUnopened(_ stream: UInt32) { closed.append(stream, .byUs, window: local.streamWindow) }
 
     /// The peer has ended its direction.

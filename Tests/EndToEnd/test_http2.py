@@ -529,6 +529,36 @@ def test_requests_on_their_way_at_the_last_one_are_served(through):
     assert len(service.requests) == sum(1 for stream in streams if stream.fields) >= 3
 
 
+def test_a_client_that_goes_on_after_goaway_is_served_for_a_second(through):
+    go = threading.Event()
+    def script(connection):
+        while request := connection.read_request():
+            if request.target == "/slow":
+                go.wait(20)
+            connection.answer("done")
+    running, service = through(script, listener=", limits: { requests: 2 }")
+    with H2Client(running.port()) as client, H2Client(running.port()) as single:
+        slow = client.open(path="/slow")
+        assert client.get("/second").status == 200
+        began = time.monotonic()
+        # Never two at once, and never none for long.
+        count = 0
+        while not any(last < 2**31 - 1 for last, _ in single.goaways) and time.monotonic() - began < 8:
+            stream = single.open(path="/single")
+            single.until(lambda: stream.is_over or single.goaways and single.goaways[-1][0] < stream.number)
+            count += 1
+            time.sleep(0.05)
+        assert 0.5 < time.monotonic() - began < 8 and count > 2
+        client.until(lambda: client.goaways[-1][0] < 2**31 - 1)
+        late = client.open(path="/late")
+        client.settle()
+        assert not late.is_over and client.goaways[-1] == (client.goaways[-1][0], NO_ERROR) and client.goaways[-1][0] < late.number
+        go.set()
+        assert client.wait(slow).body == b"done"
+        client.until_closed()
+    assert "/late" not in [request.target for request in service.requests]
+
+
 def test_an_unused_connection_ends_with_goaway(through):
     running, service = through(listener=", timeouts: { keep_alive: 300ms }")
     with H2Client(running.port()) as client:

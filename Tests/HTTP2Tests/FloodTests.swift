@@ -245,7 +245,7 @@ import Testing
         for stream in streams { client.act("reset@\(stream)") }
         for stream in streams {
             client.receive(FrameText.frame("HEADERS.h@\(stream) $R"))
-            for _ in 0..<15 { client.receive(content(stream, 4_096)) }
+            for _ in 0..<15 { client.receive(content(stream, 100)) }
             client.receive(FrameText.frame("HEADERS.eh@\(stream) {x-a: b}"))
             client.output.clear()
         }
@@ -269,12 +269,26 @@ import Testing
         server.clearEvents()
         for stream in streams { server.act("reset@\(stream)") }
         for stream in streams {
-            for _ in 0..<15 { server.receive(content(stream, 4_096)) }
+            for _ in 0..<15 { server.receive(content(stream, 100)) }
             server.receive(FrameText.frame("HEADERS.eh@\(stream) {x-a: b}"))
             server.output.clear()
         }
         server.receive(get(601))
         #expect(server.words == "request 601 end")
+    }
+
+    @Test func `Streams behind the last one that our GOAWAY named`() {
+        var connection = server()
+        connection.receive(get(1))
+        connection.act("goaway")
+        for index in 1...300 {
+            connection.receive(FrameText.frame("HEADERS.h@\(2 * index + 1) $P"))
+            for _ in 0..<3 { connection.receive(content(2 * index + 1, 100)) }
+        }
+        #expect(connection.words == "request 1 end")
+        #expect(connection.server.counters.streams == 1)
+        #expect(connection.server.counters.ignoredFrames == 300)
+        #expect(flood(&connection) { get(602 + $0) } == (708, "failed enhanceYourCalm ignoredFrames"))
     }
 
     @Test func `Answers that the peer does not read`() {

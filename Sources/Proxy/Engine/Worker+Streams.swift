@@ -7,7 +7,7 @@ import Telemetry
 
 /// Client connections that speak HTTP/2, and the requests on their streams.
 extension Worker where Driver: ~Copyable {
-    /// After a kind GOAWAY the streams on their way have so long to arrive.
+    /// After a kind GOAWAY the streams on their way have so long to arrive; what comes later is not served.
     private static var goAwayGrace: Int64 { 1_000_000_000 }
 
     /// HTTP/2 is spoken from here on.
@@ -24,7 +24,7 @@ extension Worker where Driver: ~Copyable {
         downstreams[key].multiplexer = multiplexer
         downstreams[key].since = driver.now
         setDownstreamTimer(key, after: listener.firstByteTimeout)
-        if !phase.isRunning { driver.goAway(multiplexer, isFinal: false) }
+        if !phase.isRunning { announceEnd(key) }
     }
 
     mutating func handle(_ event: consuming StreamEvent) {
@@ -89,12 +89,14 @@ extension Worker where Driver: ~Copyable {
             return nil
         }
         driver.setOwner(stream, Owner.downstream(key))
-        timers.remove(Owner.downstreamTimer(connection))
+        if driver.goAwayStage(of: downstreams[connection].multiplexer) == .none {
+            timers.remove(Owner.downstreamTimer(connection))
+        }
         downstreams[connection].requests &+= 1
         let isOld = driver.now >= downstreams[connection].expiresAt
         if isOld || downstreams[connection].requests >= downstreams[connection].listener.requestsLimit {
             downstreams[connection].closes = true
-            driver.goAway(downstreams[connection].multiplexer, isFinal: false)
+            announceEnd(connection)
         }
         return key
     }
@@ -138,16 +140,30 @@ extension Worker where Driver: ~Copyable {
         guard downstreams.contains(connection), case .multiplexed = downstreams[connection].phase else { return }
         guard driver.streamCount(of: downstreams[connection].multiplexer) == 0 else { return }
         downstreams[connection].since = driver.now
-        let isLast = downstreams[connection].closes || !phase.isRunning
-        let timeout = isLast ? Self.goAwayGrace : downstreams[connection].listener.keepAliveTimeout
-        setDownstreamTimer(connection, after: timeout)
+        switch driver.goAwayStage(of: downstreams[connection].multiplexer) {
+        case .none:
+            let isLast = downstreams[connection].closes || !phase.isRunning
+            let timeout = isLast ? Self.goAwayGrace : downstreams[connection].listener.keepAliveTimeout
+            setDownstreamTimer(connection, after: timeout)
+        case .notice:
+            // The timer runs from the announcement on: whoever goes on with requests gains nothing.
+            break
+        case .last:
+            setDownstreamTimer(connection, after: 0)
+        }
     }
 
-    /// A connection without streams has waited long enough for one.
+    /// The client shall open no more streams. Those that come within the grace are served, later ones are not.
+    private mutating func announceEnd(_ key: SlabKey) {
+        guard driver.goAway(downstreams[key].multiplexer, .notice) else { return }
+        setDownstreamTimer(key, after: Self.goAwayGrace)
+    }
+
+    /// A connection without streams has waited long enough for one, or its end was announced long enough ago: streams that run
+    /// end in order, and the connection with the last of them.
     mutating func onMultiplexedDeadline(_ key: SlabKey) {
-        guard driver.streamCount(of: downstreams[key].multiplexer) == 0 else { return }
-        driver.goAway(downstreams[key].multiplexer, isFinal: true)
-        endConnection(key)
+        _ = driver.goAway(downstreams[key].multiplexer, .last)
+        if driver.streamCount(of: downstreams[key].multiplexer) == 0 { endConnection(key) }
     }
 
     /// The client opens no more streams, or should not: the connection ends with the last one.
@@ -158,7 +174,7 @@ extension Worker where Driver: ~Copyable {
 
     /// Draining begins.
     mutating func drainConnection(_ key: SlabKey) {
-        driver.goAway(downstreams[key].multiplexer, isFinal: false)
+        announceEnd(key)
         closeWhenUnused(key)
     }
 

@@ -2,6 +2,15 @@ import Containers
 import EventLoop
 import HTTP2
 
+/// How far the end of a connection was announced (RFC 9113 section 6.8).
+enum GoAwayStage: UInt8, Sendable {
+    case none
+    /// Streams on their way are served still.
+    case notice
+    /// Those behind a last one are not.
+    case last
+}
+
 /// State of one HTTP/2 connection, of a client or to an endpoint, below its streams.
 struct Multiplexer: ~Copyable {
     let socket: SocketID
@@ -30,8 +39,8 @@ struct Multiplexer: ~Copyable {
     var isHeldUp = false
     /// Nothing more comes of it and nothing can be sent.
     var isOver = false
-    /// The peer was asked to open no more streams.
-    var saidGoAway = false
+    /// Whether the peer was asked to open no more streams.
+    var goAway = GoAwayStage.none
 
     init(socket: SocketID, owner: SlabKey, frames: consuming FrameEngine, fieldLimits: FieldLimits) {
         self.socket = socket

@@ -8,7 +8,7 @@ import HTTP2
 extension StreamDriver where Base: ~Copyable {
     /// Streams that may be opened on a connection now.
     mutating func streamsLeft(_ key: SlabKey) -> Int {
-        guard multiplexers.contains(key), !multiplexers[key].isOver, !multiplexers[key].saidGoAway else { return 0 }
+        guard multiplexers.contains(key), !multiplexers[key].isOver, multiplexers[key].goAway == .none else { return 0 }
         return multiplexers[key].frames.streamsLeft &- multiplexers[key].unbegunCount
     }
 

@@ -134,18 +134,25 @@ package struct StreamDriver<Base: IODriver & ~Copyable>: ~Copyable {
         multiplexers.contains(key) ? multiplexers[key].streamCount : 0
     }
 
-    /// Asks the peer to open no more streams: once kindly, and with `isFinal` those behind the last one are not served.
-    mutating func goAway(_ key: SlabKey, isFinal: Bool) {
-        guard multiplexers.contains(key), !multiplexers[key].isOver else { return }
-        if multiplexers[key].saidGoAway && !isFinal { return }
-        multiplexers[key].saidGoAway = true
+    /// Asks the peer to open no more streams: first kindly, and then those behind the last one are not served. False: that was
+    /// said before.
+    mutating func goAway(_ key: SlabKey, _ stage: GoAwayStage) -> Bool {
+        guard multiplexers.contains(key), !multiplexers[key].isOver,
+            multiplexers[key].goAway.rawValue < stage.rawValue
+        else { return false }
+        multiplexers[key].goAway = stage
         var output = takeOutput(key, room: 64)
-        if isFinal {
+        if stage == .last {
             _ = multiplexers[key].frames.goAway(.noError, &output)
         } else {
             _ = multiplexers[key].frames.shutdownNotice(&output)
         }
         keepOutput(key, output)
+        return true
+    }
+
+    mutating func goAwayStage(of key: SlabKey) -> GoAwayStage {
+        multiplexers.contains(key) ? multiplexers[key].goAway : .last
     }
 
     /// Nothing more can be sent or will come: what the streams still send goes nowhere.
