@@ -507,6 +507,19 @@ def test_the_end_of_a_request_may_come_behind_the_answer(through):
     assert len(running.entries(7)) == 7
 
 
+def test_a_silent_call_does_not_hold_a_connection_of_http1(through):
+    def script(connection):
+        connection.read_head()
+        connection.rest()
+    running, service = through(script, listener=", timeouts: { body_idle: 300ms }")
+    with H2Client(running.port()) as client:
+        stream = client.open("POST", "/a.Service/Call", [("content-type", "application/grpc")], end=False)
+        client.wait(stream, 5)
+        assert stream.status == 200 and stream.get("grpc-status") == "4"
+    assert running.entry()["status"] == 408
+    eventually(lambda: service.connections[0].is_ended())
+
+
 # Ends of connections
 
 

@@ -64,7 +64,7 @@ extension Worker where Driver: ~Copyable {
         driver.takeRequest(&request.head, &bytes)
         exchanges[exchange].isStreamed = true
         exchanges[exchange].isRequestComplete = isEnd
-        exchanges[exchange].isDialogue = !isEnd && RequestSteps.isGRPC(request.head, bytes)
+        exchanges[exchange].isCall = !isEnd && RequestSteps.isGRPC(request.head, bytes)
         run(exchange, key, bytes)
     }
 

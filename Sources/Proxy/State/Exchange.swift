@@ -66,8 +66,8 @@ struct Exchange: ~Copyable {
     var requestRest = 0
     /// The request came on a stream of HTTP/2.
     var isStreamed = false
-    /// Both sides speak when they like, as in calls of gRPC: that the client is silent does not make it a slow one.
-    var isDialogue = false
+    /// The request is a call of gRPC.
+    var isCall = false
     /// `ChunkedContent` of a chunked request, or the trailers of a stream.
     var requestChunks = SlabKey.none
     var isRequestComplete = true
@@ -324,6 +324,10 @@ extension Exchange {
         guard let route else { return 60_000_000_000 }
         return isStream ? route.streamIdleTimeout : route.bodyIdleTimeout
     }
+
+    /// Both sides speak when they like: that the client is silent does not make it a slow one. Calls of gRPC do so on streams;
+    /// for a service of HTTP/1.1 a request is only slow, whatever it calls itself.
+    var isDialogue: Bool { isCall && comesOnStream }
 
     /// Nanoseconds that the client of a dialogue may be silent; nil: it is none.
     var dialogueTimeout: Int64? { isDialogue ? route?.streamIdleTimeout ?? 3_600_000_000_000 : nil }
