@@ -117,7 +117,7 @@ let package = Package(
         tests("HTTP2Tests", ["HTTP2", "HTTP", "Containers"], exclude: ["Fixtures"]),
         tests("WebSocketTests", ["WebSocket", "HTTP", "Containers", "Digest"]),
         tests("YAMLTests", ["YAML"]),
-        tests("TLSTests", ["TLS", "Net", "YAML", "Containers"], exclude: ["Fixtures"]),
+        tests("TLSTests", ["TLS", "CTLS", "Net", "YAML", "Containers"], exclude: ["Fixtures"]),
         tests("RegularExpressionTests", ["RegularExpression"]),
         tests("ConfigTests", ["Config", "YAML", "HTTP", "Net", "RegularExpression", "TLS"], exclude: ["Fixtures"]),
         tests("RoutingTests", ["Routing", "Config", "HTTP", "Net", "Containers", "RegularExpression", "HTTP1"]),

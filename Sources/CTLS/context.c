@@ -364,7 +364,7 @@ ctls_session *ctls_take_session(ctls_stream *stream) {
 }
 
 int ctls_resume(ctls_stream *stream, ctls_session *session) {
-    return SSL_SESSION_is_resumable(session) && SSL_set_session(stream, session);
+    return SSL_SESSION_is_resumable(session) && SSL_set_session(stream, session) ? 1 : ctls_note_error();
 }
 
 void ctls_session_free(ctls_session *session) { SSL_SESSION_free(session); }

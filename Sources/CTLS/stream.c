@@ -125,6 +125,12 @@ void ctls_stream_free(ctls_stream *stream) {
     SSL_free(stream);
 }
 
+// What a former call left in this thread's queue, for whichever stream, would be taken for a failure of the next one, and calls
+// that succeed may leave something there. A handshake begins with this by itself. Looking costs less than emptying.
+static void forget_errors(void) {
+    if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 static int outcome(SSL *stream, int result) {
     switch (SSL_get_error(stream, result)) {
     case SSL_ERROR_WANT_READ:
@@ -158,6 +164,7 @@ int ctls_handshake(ctls_stream *stream, ctls_io *io) {
 }
 
 long ctls_read(ctls_stream *stream, ctls_io *io, void *to, size_t room) {
+    forget_errors();
     BIO *transport = SSL_get_rbio(stream);
     BIO_set_data(transport, io);
     size_t count = 0;
@@ -168,6 +175,7 @@ long ctls_read(ctls_stream *stream, ctls_io *io, void *to, size_t room) {
 }
 
 int ctls_write(ctls_stream *stream, ctls_io *io, const void *bytes, size_t count) {
+    forget_errors();
     BIO *transport = SSL_get_rbio(stream);
     BIO_set_data(transport, io);
     size_t written = 0;

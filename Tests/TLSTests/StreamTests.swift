@@ -1,3 +1,4 @@
+import CTLS
 import Containers
 import TLS
 import Testing
@@ -152,6 +153,18 @@ struct StreamTests {
         var isRefused = false
         do { try pair.clientSends([1]) } catch { isRefused = true }
         #expect(isRefused)
+    }
+
+    @Test("what an earlier call left in the library's queue of errors is no failure of a connection")
+    func formerErrors() throws {
+        var pair = try StreamPair(TLSServer(standard: StreamFixture.context(["ecdsa"])), StreamFixture.client())
+        pair.shakeHands()
+        try pair.clientSends([1, 2, 3])
+        // SAFETY: without a context nothing is made; the library notes that, and nobody looks.
+        let none = unsafe ctls_stream_new(nil, 0)
+        #expect(unsafe none == nil)
+        let (content, end) = pair.serverReads()
+        #expect(content == [1, 2, 3] && end == .waits)
     }
 
     @Test("a byte that was changed on its way ends the connection", arguments: [0, 1, 3, 5, 20, 40])
