@@ -134,7 +134,8 @@ let package = Package(
         tests("DNSTests", ["DNS", "DNSStub", "Net", "Linux", "Containers"]),
         tests("EventLoopTests", ["EventLoop", "Linux", "Net", "Containers", "TLS", "YAML"]),
         tests(
-            "ProxyTests", ["Proxy", "Config", "HTTP", "HTTP1", "HTTP2", "Net", "Containers", "Middleware", "EventLoop"]),
+            "ProxyTests",
+            ["Proxy", "Config", "HTTP", "HTTP1", "HTTP2", "Net", "Containers", "Middleware", "EventLoop", "Linux"]),
         tests(
             "ClientTests",
             [

@@ -92,6 +92,11 @@ extension EpollDriver {
         slots.read(socket, or: 0) { $0.queuedBytes }
     }
 
+    @inlinable
+    package func queuedBuffers(_ socket: SocketID) -> Int {
+        Int(slots.read(socket, or: 0) { $0.queuedBuffers })
+    }
+
     @usableFromInline
     package func undeliveredBytes(_ socket: SocketID) -> Int {
         slots.read(socket, or: 0) { $0.queuedBytes &+ Socket.undelivered($0.descriptor.number) }
@@ -106,6 +111,7 @@ extension EpollDriver {
         }
         if isBlocked { slots[id].flags.insert(.blocked) } else { slots[id].flags.remove(.blocked) }
         slots[id].queuedBytes &+= count
+        slots[id].queuedBuffers &+= 1
         let last = slots[id].lastOutput
         slots[id].lastOutput = Int32(truncatingIfNeeded: node.index)
         if last >= 0, let key = outputs.key(at: Int(last)) {
@@ -158,6 +164,7 @@ extension EpollDriver {
 
     mutating func popOutput(_ id: SocketID, _ key: SlabKey) {
         guard let node = outputs.remove(key) else { return }
+        slots[id].queuedBuffers &-= 1
         slots[id].firstOutput = node.next
         if node.next < 0 { slots[id].lastOutput = -1 }
         buffers.give(node.buffer)

@@ -52,6 +52,8 @@ package protocol IODriver: ~Copyable {
     mutating func flush(_ socket: SocketID)
     /// Bytes that `send` took and the kernel did not yet. 0 for an unknown socket.
     func queuedBytes(_ socket: SocketID) -> Int
+    /// Buffers in which these bytes stand: there are only so many places for them, and all sockets share those.
+    func queuedBuffers(_ socket: SocketID) -> Int
     /// As `queuedBytes`, and what the kernel took and the peer has not acknowledged. Asks the kernel: not for every event.
     func undeliveredBytes(_ socket: SocketID) -> Int
     /// Gives a received buffer back unconsumed: the next bytes are appended to it and come as one `data` (in a larger

@@ -16,6 +16,8 @@ struct SocketSlot: ~Copyable {
     @usableFromInline var owner: UInt64 = 0
     /// Turn of the last receive: what came since then may be unseen.
     @usableFromInline var lastTurn: UInt32 = 0
+    /// Buffers in the list of queued ones.
+    @usableFromInline var queuedBuffers: Int32 = 0
     /// Received bytes that the worker gave back; the next receive appends to them.
     var partial: Buffer?
     /// The pipe with relayed bytes that stand before the list of buffers; `.none` without.

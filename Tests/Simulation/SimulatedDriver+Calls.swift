@@ -49,6 +49,9 @@ extension SimulatedDriver {
 
     package func queuedBytes(_ socket: SocketID) -> Int { slots.contains(socket) ? slots[socket].output.count : 0 }
 
+    /// They are joined here.
+    package func queuedBuffers(_ socket: SocketID) -> Int { min(1, queuedBytes(socket)) }
+
     package mutating func unread(_ socket: SocketID, _ buffer: consuming Buffer) {
         let bytes = unsafe buffer.withReadable { unsafe Array(UnsafeRawBufferPointer(start: $0, count: $1)) }
         giveBack(buffer)

@@ -7,16 +7,23 @@ import HTTP2
 extension StreamDriver where Base: ~Copyable {
     /// Bytes queued on a connection's socket with which streams wait for their turn.
     private static var congestion: Int { 65_536 }
+    /// The same in buffers: of these the base driver has as many for each socket, and who has none to spare loses its connection.
+    private static var congestedBuffers: Int { 4 }
     /// Content up to this length is copied behind what else goes out.
     private static var copied: Int { 4_096 }
 
     /// Whether the peer reads so slowly that nothing more is given to its connection.
     mutating func isCongested(_ key: SlabKey) -> Bool {
         let socket = multiplexers[key].socket
-        if base.queuedBytes(socket) < Self.congestion { return false }
+        if !isFull(socket) { return false }
         // Some of it may only wait for the end of the turn.
         base.flush(socket)
-        return base.queuedBytes(socket) >= Self.congestion
+        return isFull(socket)
+    }
+
+    @inline(__always)
+    private func isFull(_ socket: SocketID) -> Bool {
+        base.queuedBytes(socket) >= Self.congestion || base.queuedBuffers(socket) >= Self.congestedBuffers
     }
 
     mutating func sendOnStream(_ socket: SocketID, _ buffer: consuming Buffer, more: Bool) {
