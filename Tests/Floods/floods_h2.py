@@ -12,6 +12,7 @@ percentile is at most five times that without a flood, or 20 ms if that is more.
 import argparse
 import json
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -69,7 +70,7 @@ http {{
 HAPROXY = """
 global
   nbthread 1
-  maxconn 18000
+  maxconn {most}
 defaults
   mode http
   timeout connect 5s
@@ -129,6 +130,11 @@ FLOODS = [
 PROXIES = ("Martlet", "nginx", "HAProxy")
 
 
+def most_connections() -> int:
+    """HAProxy wants two descriptors for each."""
+    return min(18_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2 - 100)
+
+
 class Proxy:
     """One of the three, on its core, before the services of the bench."""
 
@@ -139,7 +145,7 @@ class Proxy:
         self.log = os.path.join(bench.folder, f"{name}.log")
         template = {"Martlet": MARTLET, "nginx": NGINX, "HAProxy": HAPROXY}[name]
         with open(path, "w") as file:
-            file.write(template.format(folder=bench.folder, port=self.port, good=bench.good_port, bad=bench.bad_port))
+            file.write(template.format(folder=bench.folder, port=self.port, good=bench.good_port, bad=bench.bad_port, most=most_connections()))
         command = {"Martlet": [bench.martlet, "run", "--config", path], "nginx": ["nginx", "-p", bench.folder, "-c", path, "-e", self.log],
                    "HAProxy": ["haproxy", "-db", "-f", path]}[name]
         with open(self.log, "wb") as log:
