@@ -187,7 +187,9 @@ extension Worker where Driver: ~Copyable {
         let (client, upstream) = (tunnels[key].client, tunnels[key].upstream)
         buffer.keepFirst(failure.relayable)
         driver.send(isFromClient ? upstream.socket : client.socket, buffer, more: false)
-        if failure.isAtBorder {
+        // What is at fault may stand behind a close frame, and nothing of ours may either (RFC 6455 section 5.5.1).
+        let isClosed = isFromClient ? tunnels[key].fromClient.isClosed : tunnels[key].fromUpstream.isClosed
+        if failure.isAtBorder, !isClosed {
             if isFromClient {
                 sendClose(failure.code, toUpstream: upstream.session)
             } else {
