@@ -31,6 +31,8 @@ struct ClientPace {
     private var since = Instant.never
     /// Bytes that had come, or were taken, when the clock was started.
     private var bytes = 0
+    /// Bytes of the answer that were taken when the clock was stopped.
+    private var answered = 0
 
     var isRunning: Bool { direction != .none }
 
@@ -43,11 +45,9 @@ struct ClientPace {
     /// The client is what is waited for, and so many bytes have moved. Does nothing while the clock runs.
     mutating func start(_ direction: Direction, at count: Int, now: Instant, limits: PaceLimits) {
         guard self.direction != direction, limits.perByte > 0 else { return }
-        if patience < 0 {
-            patience = limits.grace
-            // What went before the first wait speaks for the client.
-            if direction == .answer { add(count, limits) }
-        }
+        if patience < 0 { patience = limits.grace }
+        // What went without a wait speaks for the client: a window or a kernel that takes all but a little each time is not slow.
+        if direction == .answer { add(count &- answered, limits) }
         self.direction = direction
         since = now
         bytes = count
@@ -66,6 +66,7 @@ struct ClientPace {
     /// Something else is waited for.
     mutating func stop(at count: Int, now: Instant, limits: PaceLimits) {
         _ = settle(at: count, now: now, limits: limits)
+        if direction == .answer { answered = count }
         direction = .none
     }
 
