@@ -3,7 +3,7 @@ import Containers
 /// One direction of a simulated connection: what was put on the wire, what arrived, and whether it ended.
 struct ByteChannel {
     /// Bytes on the wire and arrived but not read, at most: the receiver's and the sender's kernel buffers.
-    let window: Int
+    var window: Int
     var arrived = ByteQueue()
     var inFlight = 0
     /// Bytes ever put on the wire.

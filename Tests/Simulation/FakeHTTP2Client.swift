@@ -358,5 +358,10 @@ extension FakeHTTP2Client: HTTP2EndUser {
 
     func sentEnd(_ stream: UInt32) { asks[stream]?.exchange.isFullySent = true }
 
+    func sentContent(_ stream: UInt32) {
+        // With its length the request is whole, whether the stream has ended or not.
+        if case .length = asks[stream]?.exchange.plan.requestBody { asks[stream]?.exchange.isFullySent = true }
+    }
+
     func broken() { lose(.cut, because: "broken") }
 }

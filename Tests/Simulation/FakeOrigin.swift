@@ -14,8 +14,43 @@ package final class FakeOrigin: SimulatedService {
     }
 
     package func accept(_ connection: SimulatedConnection) -> any SimulatedPeer {
-        OriginSession(connection: connection, network: network, shadow: shadow)
+        UnknownSession(connection: connection, network: network, shadow: shadow)
     }
+}
+
+/// A connection of which nobody knows yet which version it speaks: its first bytes tell.
+private final class UnknownSession: SimulatedPeer {
+    private unowned let connection: SimulatedConnection
+    private unowned let network: SimulatedNetwork
+    private unowned let shadow: ShadowModel
+    private var bytes: [UInt8] = []
+
+    init(connection: SimulatedConnection, network: SimulatedNetwork, shadow: ShadowModel) {
+        self.connection = connection
+        self.network = network
+        self.shadow = shadow
+    }
+
+    func connected(_ connection: SimulatedConnection) {}
+
+    func refused(_ connection: SimulatedConnection) {}
+
+    func received(_ connection: SimulatedConnection, _ more: [UInt8]) {
+        bytes += more
+        let isPreface = HTTP2Frame.preface.starts(with: bytes.prefix(HTTP2Frame.preface.count))
+        guard !isPreface || bytes.count >= HTTP2Frame.preface.count else { return }
+        let session: any SimulatedPeer =
+            isPreface
+            ? HTTP2OriginSession(connection: connection, network: network, shadow: shadow)
+            : OriginSession(connection: connection, network: network, shadow: shadow)
+        connection.peer = session
+        session.connected(connection)
+        session.received(connection, isPreface ? Array(bytes.dropFirst(HTTP2Frame.preface.count)) : bytes)
+    }
+
+    func ended(_ connection: SimulatedConnection) { connection.close() }
+
+    func wasReset(_ connection: SimulatedConnection) {}
 }
 
 /// One connection of an origin.

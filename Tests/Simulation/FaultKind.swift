@@ -95,6 +95,17 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     case originClosesAfterAnswer
     case originClosesIdle
 
+    // Origins that speak HTTP/2.
+    /// Takes few streams at once.
+    case originFewStreams
+    case originSettingsLate
+    /// Nothing comes for longer than anybody waits.
+    case originSettingsMissing
+    case originRefusesStream
+    /// Takes no more streams, not even those that were opened last.
+    case originGoesAway
+    case originBreaksFrames
+
     // The service that `forward_auth` asks, and middleware that decides later.
     case authSlow
     case authRefuses
@@ -131,13 +142,14 @@ package enum FaultKind: Int, CaseIterable, Sendable {
             .clientSlowReader, .clientHalfCloses, .clientIsOld, .originInterim, .originUntilClose, .originSlowAnswer,
             .originSlowReader, .authSlow, .authRefuses, .decisionReplies, .callSlowReader, .tunnelRefused,
             .tunnelSilence, .clientGoesAway, .settingsChange, .streamPadding, .streamPing, .windowSmall, .windowLate,
-            .windowDrops:
+            .windowDrops, .originFewStreams, .originSettingsLate:
             false
         case .networkReset, .fewSlots, .dnsLate, .dnsGone, .originInterimFlood, .clientBadProxyHeader, .lostOnReset,
             .connectThrown, .connectRefused, .connectHangs, .stall, .stallOne, .closeAfterQuiet, .clientAborts,
             .clientMalformed, .clientBreaksFrames, .originEarlyAnswer, .originExtraBytes,
             .originTruncates, .originMalformed, .originResets, .originStalls, .originStopsReading,
-            .originClosesAfterAnswer, .originClosesIdle, .authFails, .decisionLate, .decisionMissing, .callCancelled,
+            .originClosesAfterAnswer, .originClosesIdle, .originSettingsMissing, .originRefusesStream, .originGoesAway,
+            .originBreaksFrames, .authFails, .decisionLate, .decisionMissing, .callCancelled,
             .tunnelWrongKey, .tunnelClientBreach, .tunnelOriginBreach, .tunnelTooMuch, .tunnelClientLeaves,
             .tunnelOriginLeaves:
             true
@@ -149,7 +161,8 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     package var excusesOthers: Bool {
         switch self {
         case .networkReset, .fewSlots, .dnsLate, .dnsGone, .lostOnReset, .connectThrown, .connectRefused, .connectHangs,
-            .stall, .stallOne, .closeAfterQuiet, .originClosesAfterAnswer, .originClosesIdle, .originExtraBytes:
+            .stall, .stallOne, .closeAfterQuiet, .originClosesAfterAnswer, .originClosesIdle, .originExtraBytes,
+            .originSettingsMissing, .originBreaksFrames:
             true
         default:
             false

@@ -131,6 +131,7 @@ extension HTTP2End {
         }
         if lane.wasReset { return violate("RST_STREAM twice on stream \(frame.stream)") }
         guard let code = HTTP2Code(rawValue: frame.word(at: 0)) else { return violate("an unknown code") }
+        network.note { "the gateway resets stream \(frame.stream) on \(connection.number): \(code)" }
         lanes[frame.stream]?.wasReset = true
         if !lane.isReset { user.reset(frame.stream, code) }
     }

@@ -6,6 +6,8 @@ protocol HTTP2EndUser: AnyObject {
     func content(_ stream: UInt32, _ bytes: [UInt8], isEnd: Bool)
     func reset(_ stream: UInt32, _ code: HTTP2Code)
     func goingAway(last: UInt32, _ code: HTTP2Code)
+    /// All of our content was written.
+    func sentContent(_ stream: UInt32)
     /// Our direction's last frame was written.
     func sentEnd(_ stream: UInt32)
     /// The gateway broke a rule, and was reported; the connection is reset.
@@ -68,6 +70,9 @@ final class HTTP2End {
     /// We have broken a rule: the gateway ends the connection with an error.
     var isBreaking = false
     var isOver = false
+    private var isPumping = false
+    /// Bytes written ahead of the network, at most: heads must not stand behind all the content of others.
+    private let written: Int
     var settingsSent = 0
     var settingsTaken = 0
 
@@ -80,6 +85,7 @@ final class HTTP2End {
         self.network = network
         self.user = user
         self.pace = pace
+        written = min(16_384, 4 * connection.towardsGateway.window)
     }
 
     /// Nothing more is read or sent.
@@ -92,7 +98,14 @@ final class HTTP2End {
         user.broken()
     }
 
-    func write(_ bytes: [UInt8]) { if !isOver { connection.write(bytes) } }
+    func write(_ bytes: [UInt8]) {
+        if isOver { return }
+        network.note {
+            let name = bytes.count > 3 ? HTTP2Frame.Kind(rawValue: bytes[3]).map { "\($0)" } : nil
+            return "writes \(name ?? "?") \(bytes.count) on \(connection.number): \(bytes.prefix(9))"
+        }
+        connection.write(bytes)
+    }
 
     /// The gateway knows the settings that were sent first.
     var hasOwnSettings: Bool { settingsTaken > 0 }
@@ -108,6 +121,7 @@ final class HTTP2End {
     // MARK: Sending
 
     func begin(settings: [(UInt16, Int)] = []) {
+        connection.whenTaken = { [weak self] in self?.pump() }
         if isClient { write(HTTP2Frame.preface) }
         sendSettings(settings)
         if pace.connectionWindow > receiveWindow {
@@ -164,6 +178,7 @@ final class HTTP2End {
         var bytes = encoder.block(fields, &network.random)
         var kind = HTTP2Frame.Kind.headers
         var flags: UInt8 = isEnd ? HTTP2Frame.endStream : 0
+        var frames: [UInt8] = []
         while true {
             var count = min(bytes.count, 16_384)
             if kind == .headers, count > 1, network.random.below(16) == 0 { count = network.random.below(count) }
@@ -175,11 +190,12 @@ final class HTTP2End {
                 payload = [UInt8(padding)] + payload + Array(repeating: 0, count: padding)
                 flags |= HTTP2Frame.padded
             }
-            write(HTTP2Frame.bytes(kind, flags, stream: stream, payload))
+            frames += HTTP2Frame.bytes(kind, flags, stream: stream, payload)
             if flags & HTTP2Frame.endHeaders != 0 { break }
             kind = .continuation
             flags = 0
         }
+        write(frames)
         if isEnd { noteEnd(stream) }
     }
 
@@ -199,7 +215,10 @@ final class HTTP2End {
 
     /// Sends what windows let through, one frame of any stream after the other.
     func pump() {
-        while !isOver {
+        if isPumping { return }
+        isPumping = true
+        defer { isPumping = false }
+        while !isOver, connection.outboxCount < written {
             let ready = lanes.filter { mayBeSent($0.value) }.keys.sorted()
             guard !ready.isEmpty else { return }
             sendFrame(ready[network.random.below(ready.count)])
@@ -218,7 +237,7 @@ final class HTTP2End {
             sendHead(stream, lane.trailers, isEnd: true)
             return
         }
-        var room = min(16_384, lane.sendWindow, sendWindow)
+        var room = min(16_384, written, lane.sendWindow, sendWindow)
         var padding: Int?
         if room > 2, network.happens(.streamPadding) {
             padding = network.random.below(min(256, room - 1))
@@ -240,6 +259,7 @@ final class HTTP2End {
         sendWindow -= payload.count
         lanes[stream] = lane
         write(HTTP2Frame.bytes(.data, flags, stream: stream, payload))
+        if lane.output.isEmpty, lane.endsAfterOutput { user.sentContent(stream) }
         if isEnd { noteEnd(stream) }
     }
 

@@ -48,9 +48,14 @@ enum HTTP2Fields {
         for (name, value) in fields where name.hasPrefix(":") {
             if pseudo.updateValue(value, forKey: name) != nil { throw .init(reason: "\(name) twice") }
         }
-        guard let method = pseudo[":method"], let path = pseudo[":path"], let host = pseudo[":authority"],
-            pseudo[":scheme"] == "http", pseudo.count == 4
+        guard var method = pseudo[":method"], let path = pseudo[":path"], let host = pseudo[":authority"],
+            pseudo[":scheme"] == "http", pseudo.count == (method == "CONNECT" ? 5 : 4)
         else { throw .init(reason: "pseudo-header fields \(pseudo)") }
+        if method == "CONNECT" {
+            // RFC 8441 section 4: what HTTP/1.1 asks for with GET and Upgrade.
+            guard pseudo[":protocol"] == "websocket" else { throw .init(reason: "CONNECT for \(pseudo)") }
+            method = "GET"
+        }
         if fields.contains(where: { $0.name == "host" }) { throw .init(reason: "a Host beside :authority") }
         let rest = fields.filter { !$0.name.hasPrefix(":") }
         return StrictHead("\(method) \(path) HTTP/1.1", [("host", host)] + rest)

@@ -34,6 +34,8 @@ package final class ShadowModel {
         fileprivate let connection: SimulatedConnection?
         /// The client ended its direction and waits for the answer.
         package var hasClientEnded = false
+        /// An origin has answered before the end of the request: in HTTP/1.1 the client's connection ends with that.
+        var isEarly = false
         /// For a WebSocket connection.
         let tunnelPlan: TunnelPlan?
         let tunnel = TunnelRecord()
@@ -155,7 +157,7 @@ package final class ShadowModel {
 
     /// The gateway closes a connection that the client wanted to keep.
     package func closed(behind exchange: Exchange) {
-        if !isExcused(exchange), network.now < network.endsAt {
+        if !exchange.isEarly, !isExcused(exchange), network.now < network.endsAt {
             violate(exchange, "closed the client's connection without a reason")
         }
     }
@@ -187,7 +189,8 @@ package final class ShadowModel {
     // MARK: The origin's side
 
     /// An origin read a head. Nil when it names no exchange.
-    package func origin(sees nonce: String, head: StrictHead) -> Exchange? {
+    /// - Parameter isLate: it may have stood in a queue of the origin's own since it was sent.
+    package func origin(sees nonce: String, head: StrictHead, isLate: Bool = false) -> Exchange? {
         guard let exchange = byNonce[nonce] else {
             network.violate("an origin sees a request that nobody sent: \(head.startLine)")
             return nil
@@ -202,7 +205,9 @@ package final class ShadowModel {
         if exchange.taints.contains("behind a malformed request") {
             violate(exchange, "read behind a request that was refused")
         }
-        if exchange.outcome != nil, exchange.outcome != .cut, exchange.outcome != .gaveUp, exchange.headsAtOrigin > 1 {
+        if !isLate, exchange.outcome != nil, exchange.outcome != .cut, exchange.outcome != .gaveUp,
+            exchange.headsAtOrigin > 1
+        {
             violate(exchange, "sent again after its end")
         }
         checkLeave(exchange, head)

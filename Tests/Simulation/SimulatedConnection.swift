@@ -43,6 +43,10 @@ package final class SimulatedConnection {
     private var isEndDelivered = false
     private var isReadScheduled = false
     package var pace = Pace.atOnce
+    /// Bytes that the peer wrote and the network has not taken.
+    var outboxCount: Int { outbox.count }
+    /// The network has taken some of them.
+    var whenTaken: (() -> Void)?
 
     /// Bytes that still fit into the window towards the peer.
     package var roomTowardsPeer: Int { towardsPeer.room }
@@ -155,6 +159,7 @@ package final class SimulatedConnection {
             towardsGateway.isEndSent = true
             at(orderedIn: \.towardsGateway) { $0.towardsGateway.hasEndArrived = true }
         }
+        whenTaken?()
     }
 
     private func put(

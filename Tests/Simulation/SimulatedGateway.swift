@@ -23,7 +23,7 @@ final class SimulatedGateway {
     /// Runs the tasks of programs that use the gateway's own client.
     private let programs: WorkerExecutor
     private let programsWake = SimulatedWake()
-    private let callOrigin = UpstreamState.make(config: WorldConfig.callOrigin(), previous: nil)
+    private let callOrigin: UpstreamState
     private var caller: FakeCaller?
     /// Of the one name.
     private var addresses: [IPAddress] = []
@@ -38,11 +38,13 @@ final class SimulatedGateway {
     private var connectionsMost: [String: Int] = [:]
 
     init(
-        _ plan: WorldPlan, _ config: GatewayConfig, network: SimulatedNetwork, shadow: ShadowModel, mutation: Mutation?
+        _ plan: WorldPlan, _ config: GatewayConfig, seed: UInt64, network: SimulatedNetwork, shadow: ShadowModel,
+        mutation: Mutation?
     ) throws {
         self.network = network
         self.shadow = shadow
         self.plan = plan
+        callOrigin = UpstreamState.make(config: WorldConfig.callOrigin(seed: seed), previous: nil)
         limiter = LimiterModel(network: network, shadow: shadow)
         loads = WorkerLoads(workers: plan.workers)
         let calls = CallPort()

@@ -105,7 +105,9 @@ package final class SimulatedNetwork {
         return figures.count - 1
     }
 
-    func report(driver: Int, openSockets: Int, buffers: Int) { figures[driver] = (openSockets, buffers) }
+    func report(driver: Int, openSockets: Int, buffers: Int) {
+        figures[driver] = (openSockets, buffers)
+    }
 
     /// A connection leaves its driver. The number stands for its descriptor, and is one that no process has.
     func handOver(_ connection: SimulatedConnection) -> Int32 {

@@ -70,7 +70,8 @@ package struct Simulation {
             network.add(FakeOrigin(address: address, network: network, shadow: shadow))
         }
         network.add(FakeAuthService(address: Self.authService, network: network, shadow: shadow))
-        let gateway = try SimulatedGateway(plan, config, network: network, shadow: shadow, mutation: mutation)
+        let gateway = try SimulatedGateway(
+            plan, config, seed: seed, network: network, shadow: shadow, mutation: mutation)
         for _ in 0..<4 { gateway.turn() }
         let baseline = network.buffersOutstanding
         let clients = makeClients(network, shadow)
@@ -79,6 +80,7 @@ package struct Simulation {
         gateway.makeCalls()
         var turns = 0
         var deadline = Instant.never
+        var busyAt = network.now
         while turns < Self.turnsLimit, network.violations.isEmpty {
             gateway.turn()
             turns += 1
@@ -93,7 +95,12 @@ package struct Simulation {
             {
                 deadline = network.now.advanced(by: Self.settleTime)
             }
-            if deadline != .never, !gateway.isOwing, gateway.hasEnded, hasSettled(network, deadline: deadline) { break }
+            if network.openSockets > 0 { busyAt = network.now }
+            if deadline != .never, !gateway.isOwing, gateway.hasEnded,
+                hasSettled(network, deadline: deadline, busyAt: busyAt)
+            {
+                break
+            }
         }
         if network.violations.isEmpty {
             shadow.finish()
@@ -133,9 +140,11 @@ package struct Simulation {
     }
 
     /// Whether the world is over: nothing is open for a while, or the time for that is.
-    private func hasSettled(_ network: SimulatedNetwork, deadline: Instant) -> Bool {
+    private func hasSettled(_ network: SimulatedNetwork, deadline: Instant, busyAt: Instant) -> Bool {
         if network.isQuiescent || network.now >= deadline { return true }
-        return network.openSockets == 0 && network.now >= deadline.advanced(by: Self.quietTime - Self.settleTime)
+        // Workers tidy up once in a while.
+        return network.now >= busyAt.advanced(by: 3_000_000_000)
+            && network.now >= deadline.advanced(by: Self.quietTime - Self.settleTime)
     }
 
     private func makeClients(_ network: SimulatedNetwork, _ shadow: ShadowModel) -> [FakeClient] {

@@ -18,6 +18,15 @@ package final class TunnelRecord {
     }
 }
 
+/// What carries the frames of a WebSocket connection: all of a connection, or a stream of one.
+protocol TunnelWire: AnyObject {
+    func write(_ bytes: [UInt8])
+    func close()
+    func reset()
+}
+
+extension SimulatedConnection: TunnelWire {}
+
 /// One end of a WebSocket connection: sends its part of the plan, and checks that what comes is what the other end sent, but
 /// for the control frames that a gateway may put between two frames.
 final class TunnelEnd {
@@ -27,7 +36,7 @@ final class TunnelEnd {
     private let side: Payload.Side
     private let exchange: ShadowModel.Exchange
     private let plan: TunnelPlan
-    private unowned let connection: SimulatedConnection
+    private let connection: any TunnelWire
     private unowned let network: SimulatedNetwork
     private let record: TunnelRecord
     private var reader: TunnelReader
@@ -40,7 +49,7 @@ final class TunnelEnd {
     private let whenOver: () -> Void
 
     init(
-        _ side: Payload.Side, of exchange: ShadowModel.Exchange, _ plan: TunnelPlan, on connection: SimulatedConnection,
+        _ side: Payload.Side, of exchange: ShadowModel.Exchange, _ plan: TunnelPlan, on connection: any TunnelWire,
         _ network: SimulatedNetwork, whenOver: @escaping () -> Void
     ) {
         self.whenOver = whenOver

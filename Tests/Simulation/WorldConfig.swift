@@ -35,6 +35,7 @@ enum WorldConfig {
         upstream.timeouts.queue = .seconds(100)
         upstream.pool.maxConnections = [1, 2, 5, 100][random.below(4)]
         upstream.pool.idleTimeout = .milliseconds([20, 300, 15_000, 40_000][random.below(4)])
+        if speaksHTTP2(seed) { upstream.protocolVersion = .http2Cleartext }
         var auth = UpstreamConfig(name: "auth", location: place)
         auth.endpoints = [endpoint(Simulation.authService)]
         auth.timeouts.connect = .seconds(1)
@@ -48,6 +49,12 @@ enum WorldConfig {
             route("limited", "l", ["asks", "limit", "passed"]), tunnelRoute(&random),
         ]
         return config
+    }
+
+    /// Whether the world begins with origins that are spoken to in HTTP/2.
+    private static func speaksHTTP2(_ seed: UInt64) -> Bool {
+        var random = RandomSource(seed: seed ^ 0x0002_0002)
+        return random.below(2) == 0
     }
 
     private static func tunnelRoute(_ random: inout RandomSource) -> RouteConfig {
@@ -97,7 +104,7 @@ enum WorldConfig {
     }
 
     /// The pool of calls to an origin outside of the configuration.
-    static func callOrigin() -> UpstreamConfig {
+    static func callOrigin(seed: UInt64) -> UpstreamConfig {
         var upstream = UpstreamConfig(name: "client:origin", location: place)
         upstream.endpoints = [endpoint(Simulation.callOrigin)]
         upstream.host = .endpoint
@@ -106,6 +113,7 @@ enum WorldConfig {
         upstream.timeouts.bodyIdle = .seconds(3)
         upstream.timeouts.queue = .seconds(100)
         upstream.pool.maxConnections = 3
+        if seed % 3 == 0 { upstream.protocolVersion = .http2Cleartext }
         upstream.pool.idleTimeout = .seconds(5)
         return upstream
     }
@@ -136,6 +144,7 @@ enum WorldConfig {
         case 2: config.upstreams[0].balance = balance(&random)
         case 3: config.upstreams[0].pool.maxConnections = [1, 2, 5, 100][random.below(4)]
         case 4: config.middleware = middleware(limit: drawLimit(&random))
+        case 5: config.upstreams[0].protocolVersion = [.http1, .http2Cleartext][random.below(2)]
         default: break
         }
         return config
