@@ -74,6 +74,8 @@ extension Worker where Driver: ~Copyable {
             if exchanges[exchange].isWebSocket {
                 // Whether the server takes it shows with its settings.
                 exchanges[exchange].session = .none
+                // To be told should the connection end before.
+                pools[pool].state.addWaiter(context.index)
                 enqueue(exchange, pool)
             } else if let stream = openStream(on: key) {
                 attach(exchange, stream, isReused: false)
