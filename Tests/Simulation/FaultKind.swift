@@ -162,7 +162,7 @@ package enum FaultKind: Int, CaseIterable, Sendable {
         switch self {
         case .networkReset, .fewSlots, .dnsLate, .dnsGone, .lostOnReset, .connectThrown, .connectRefused, .connectHangs,
             .stall, .stallOne, .closeAfterQuiet, .originClosesAfterAnswer, .originClosesIdle, .originExtraBytes,
-            .originSettingsMissing, .originBreaksFrames:
+            .originSettingsMissing, .originBreaksFrames, .originGoesAway:
             true
         default:
             false
