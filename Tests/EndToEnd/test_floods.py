@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.alone
 FLOODS = Path(__file__).parents[1] / "Floods"
 
 
+@pytest.mark.alone
 def test_a_client_is_served_beside_every_flood(martlet):
     ran = subprocess.run([sys.executable, str(FLOODS / "floods.py"), "--martlet", martlet, "--smoke"],
                          capture_output=True, text=True, timeout=240)
@@ -17,6 +17,7 @@ def test_a_client_is_served_beside_every_flood(martlet):
     assert ran.stdout.count("; ok") == 15, ran.stdout
 
 
+@pytest.mark.alone
 def test_every_flood_of_http2_ends_as_its_limit_says(martlet):
     ran = subprocess.run([sys.executable, str(FLOODS / "floods_h2.py"), "--martlet", martlet, "--smoke"],
                          capture_output=True, text=True, timeout=240)

@@ -15,8 +15,6 @@ from support.http2 import INITIAL_WINDOW_SIZE, H2Client
 from support.raw import Ended, RawClient, get
 from support.websocket import UPGRADE, accept
 
-pytestmark = pytest.mark.alone
-
 MIB = 1 << 20
 HANDSHAKE = UPGRADE.format(path="/", fields="").encode()
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -237,6 +235,7 @@ def test_a_connection_serves_its_number_of_requests(gateway, upstream):
         assert client.at_end()
 
 
+@pytest.mark.alone
 def test_descriptors_run_out_and_come_back(gateway, upstream):
     running = gateway(configured(upstream().url))
     assert get(running.port()).status == 200
@@ -272,6 +271,7 @@ def served(running) -> bool:
 # MARK: Memory
 
 
+@pytest.mark.alone
 def test_memory_is_bounded_and_shared_fairly(gateway, upstream):
     """One client hoards answers that it does not read: it gets 503, everybody else is served."""
     def script(connection):
@@ -303,6 +303,7 @@ def test_memory_is_bounded_and_shared_fairly(gateway, upstream):
     eventually(lambda: served_quick(running), what="service for the same client afterwards")
 
 
+@pytest.mark.alone
 def test_what_waits_on_streams_for_a_client_counts_as_its_own(gateway, h2_upstream):
     """An upstream in HTTP/2 sends as much as its streams' windows allow; the client takes nothing of it."""
     def script(connection):
