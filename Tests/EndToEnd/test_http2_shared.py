@@ -6,7 +6,7 @@ import time
 import pytest
 
 from support.gateway import eventually
-from support.http2 import (ENABLE_CONNECT_PROTOCOL, INITIAL_WINDOW_SIZE, NO_ERROR, H2Client, mirror)
+from support.http2 import (ENABLE_CONNECT_PROTOCOL, INITIAL_WINDOW_SIZE, NO_ERROR, H2Client, mirror, serving)
 from support.metrics import LISTENER, figure
 from support.raw import Ended, RawClient, get
 
@@ -96,19 +96,14 @@ def test_an_end_waits_for_a_client_that_reads_slowly(gateway, upstream):
 def test_clients_that_read_slowly_do_not_stop_the_others(through):
     """24 answers that wait fill the windows of their streams, and not that of the connection."""
     sent = []
-    def script(connection):
-        connection.begin()
-        at = 0
-        while True:
-            stream = connection.request(at)
-            at += 1
-            if stream.get(":path") == "/slow":
-                connection.headers(stream.number, [(":status", "200")])
-                connection.push(stream.number, b"x" * 262_144, end=False)
-                sent.append(stream)
-            else:
-                connection.respond(stream, b"y" * 300_000)
-    running, service = through(script, listener=", limits: { unsent: 16KiB }")
+    def script(connection, stream):
+        if stream.get(":path") == "/slow":
+            connection.headers(stream.number, [(":status", "200")])
+            connection.push(stream.number, b"x" * 262_144, end=False)
+            sent.append(stream)
+        else:
+            connection.respond(stream, b"y" * 300_000)
+    running, service = through(serving(script), listener=", limits: { unsent: 16KiB }")
     slow = []
     for count in range(1, 25):
         slow.append(RawClient(running.port(), receive_buffer=4096).send("GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n"))

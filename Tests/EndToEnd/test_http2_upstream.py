@@ -11,7 +11,7 @@ import pytest
 from support.gateway import eventually
 from support.http2 import (CANCEL, CONTINUATION, DATA, ENABLE_CONNECT_PROTOCOL, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW_SIZE,
                            INTERNAL_ERROR,
-                           MAX_CONCURRENT_STREAMS, NO_ERROR, REFUSED_STREAM, H2Client, H2Connection, mirror)
+                           MAX_CONCURRENT_STREAMS, NO_ERROR, REFUSED_STREAM, H2Client, H2Connection, mirror, serving)
 from support.raw import Ended, RawClient, get, unused_port
 from support.tls import TLSUpstream, key, pem
 
@@ -35,18 +35,6 @@ def through(gateway, h2_upstream):
         service = h2_upstream(script)
         return gateway(config(service.url, **named)), service
     return make
-
-
-def serving(script, settings=None):
-    """A service of one connection after the other: `script(connection, stream)` for each whole request."""
-    def serve(connection: H2Connection) -> None:
-        connection.begin(settings)
-        at = 0
-        while True:
-            stream = connection.request(at)
-            at += 1
-            script(connection, stream)
-    return serve
 
 
 # Requests and answers

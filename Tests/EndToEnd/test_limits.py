@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from support.gateway import eventually
-from support.http2 import INITIAL_WINDOW_SIZE, H2Client
+from support.http2 import INITIAL_WINDOW_SIZE, H2Client, serving
 from support.raw import Ended, RawClient, get
 from support.websocket import UPGRADE, accept
 
@@ -306,15 +306,10 @@ def test_memory_is_bounded_and_shared_fairly(gateway, upstream):
 @pytest.mark.alone
 def test_what_waits_on_streams_for_a_client_counts_as_its_own(gateway, h2_upstream):
     """An upstream in HTTP/2 sends as much as its streams' windows allow; the client takes nothing of it."""
-    def script(connection):
-        connection.begin()
-        at = 0
-        while True:
-            stream = connection.request(at)
-            at += 1
-            connection.headers(stream.number, [(":status", "200")])
-            connection.push(stream.number, bytes(200_000) if stream.get(":path") == "/" else b"quick")
-    service = h2_upstream(script)
+    def script(connection, stream):
+        connection.headers(stream.number, [(":status", "200")])
+        connection.push(stream.number, bytes(200_000) if stream.get(":path") == "/" else b"quick")
+    service = h2_upstream(serving(script))
     running = gateway(f"""
 workers: 1
 limits: {{ memory: 16MiB }}

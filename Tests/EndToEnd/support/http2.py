@@ -431,6 +431,18 @@ def mirror(connection: H2Connection) -> None:
                                                    "connection": connection.number}))
 
 
+def serving(script, settings=None):
+    """A service of one connection after the other: `script(connection, stream)` for each whole request."""
+    def serve(connection: H2Connection) -> None:
+        connection.begin(settings)
+        at = 0
+        while True:
+            stream = connection.request(at)
+            at += 1
+            script(connection, stream)
+    return serve
+
+
 class H2Upstream(RawUpstream):
     """As `RawUpstream`, in HTTP/2; with TLS when there is a context."""
 
