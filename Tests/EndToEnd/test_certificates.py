@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from support.gateway import eventually
+from support.metrics import LISTENER, figure
 from support.tls import CA, TLSUpstream, ask, client_context, connect, key, make, openssl, pem
 
 
@@ -133,6 +134,20 @@ def test_only_certificates_are_taken_and_the_rest_waits_for_a_reload(gateway, up
     put("rsa", tmp_path)
     time.sleep(0.5)
     assert running.log()[size:] == ""
+
+
+def test_a_renewed_certificate_does_not_hide_a_reload_that_failed(gateway, upstream, tmp_path):
+    put("ecdsa", tmp_path)
+    good = config(tmp_path, upstream(mirror).url, f"watch_certificates: 100ms\n{LISTENER}")
+    running = gateway(good)
+    told = figure(running, "martlet_config_last_reload_success_timestamp_seconds")
+    assert not running.reload(good + "nonsense: 1\n")
+    put("rsa", tmp_path)
+    eventually(lambda: shown(running.port()) == der("rsa"), 10, "the new certificate")
+    assert figure(running, "martlet_config_last_reload_successful") == 0
+    assert figure(running, "martlet_config_last_reload_success_timestamp_seconds") == told
+    assert running.reload(good)
+    assert figure(running, "martlet_config_last_reload_successful") == 1
 
 
 def test_switched_off_nobody_looks(gateway, upstream, tmp_path):

@@ -108,6 +108,7 @@ struct GatewayProcess<
         }
         workers = loaded.config.workers
         adopt(loaded, generation: max(generation, 1))
+        tellSuccess()
         watchCertificates(loaded)
         for listener in listeners.bound { log.info("\(Self.announcement(of: listener, in: config))") }
         binder.ready()
@@ -138,15 +139,22 @@ struct GatewayProcess<
         snapshot = loaded.snapshot
         snapshot.generation = generation
         handOverSessionKeys()
-        let now = source.wallSeconds
         engine.tell { facts in
             facts.version = Version.current
             facts.generation = generation
-            facts.reloadSucceeded = true
-            facts.reloadTime = now
             facts.isReady = true
         }
         binder.published(snapshot, listeners.specs, settings: SupervisorSettings(config))
+    }
+
+    /// A start or a reload put the file's configuration in force. Certificates that are taken from the disk do not: they say nothing
+    /// of a reload that failed before.
+    private func tellSuccess() {
+        let now = source.wallSeconds
+        engine.tell { facts in
+            facts.reloadSucceeded = true
+            facts.reloadTime = now
+        }
     }
 
     /// A new key seals every hour: what the holder has is never much older.
@@ -233,6 +241,7 @@ struct GatewayProcess<
             engine.tell { $0.reloadSucceeded = false }
             return
         }
+        tellSuccess()
         if config.workers != workers { log.warning("the number of workers changes only with a restart") }
         watchCertificates(loaded)
         let milliseconds = source.now.since(began) / 1_000_000

@@ -218,7 +218,6 @@ extension Worker where Driver: ~Copyable {
                 failCall(key, .writeTimeout)
             }
         case .receiving:
-            doubtConnection(of: session)
             failCall(key, .responseBodyTimeout)
         }
     }

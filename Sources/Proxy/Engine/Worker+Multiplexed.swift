@@ -244,7 +244,8 @@ extension Worker where Driver: ~Copyable {
     }
 
     /// A stream has waited in vain. When nothing at all has come of its connection since the stream began, the connection may be
-    /// dead without a word: it gets no more streams, and what comes next tries another one.
+    /// dead without a word: it gets no more streams, and what comes next tries another one. For answers that have begun this says
+    /// nothing: their heads came of it.
     mutating func doubtConnection(of key: SlabKey) {
         guard sessions.contains(key) else { return }
         let (connection, since) = (sessions[key].connection, sessions[key].connectedAt)

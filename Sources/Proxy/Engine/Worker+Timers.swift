@@ -107,7 +107,6 @@ extension Worker where Driver: ~Copyable {
             case .sending:
                 onSendingDeadline(exchange, key)
             case .receiving:
-                doubtConnection(of: key)
                 failExchange(exchange, .responseBodyTimeout)
             case .tunnel, .deciding, .suspended, .queued, .connecting, .replying:
                 break

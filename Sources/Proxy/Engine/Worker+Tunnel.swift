@@ -1,9 +1,9 @@
 import Containers
 import EventLoop
 import HTTP
-import Telemetry
 import HTTP1
 import Middleware
+import Telemetry
 import WebSocket
 
 /// WebSocket connections after a validated 101: frames are followed, never changed.

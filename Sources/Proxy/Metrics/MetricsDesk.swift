@@ -8,7 +8,7 @@ package final class MetricsDesk: Sendable {
         package var version = ""
         package var generation: UInt64 = 0
         package var reloadSucceeded = true
-        /// Unix seconds of the last configuration that was put in force.
+        /// Unix seconds of the last start or reload that put a configuration in force.
         package var reloadTime: Int64 = 0
         /// Load balancers may send requests: the gateway serves and nobody asked it to stop.
         package var isReady = false

@@ -28,7 +28,8 @@ package struct MetricFamily: Sendable, Equatable {
         .gauge, "config_last_reload_successful",
         "1 if the last reload put its configuration in force, 0 if it was refused.")
     package static let reloadTime = MetricFamily(
-        .gauge, "config_last_reload_success_timestamp_seconds", "When the configuration in force was put in force.")
+        .gauge, "config_last_reload_success_timestamp_seconds",
+        "When a start or a reload last put a configuration in force.")
 
     package static let connectionsOpen = MetricFamily(.gauge, "client_connections_open", "Connections of clients.")
     package static let connections = MetricFamily(
