@@ -153,6 +153,9 @@ extension EpollDriver {
 
     /// Connections that are open, of all kinds.
     package var openCount: Int { slots.count }
+
+    /// Those with TLS.
+    package var secureCount: Int { tls.count }
 }
 
 extension IOFailure {

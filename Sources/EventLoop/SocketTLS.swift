@@ -26,13 +26,7 @@ struct SocketTLS: ~Copyable {
         self.stream = stream
     }
 
-    var facts: SecurityFacts {
-        SecurityFacts(
-            version: stream.version, applicationProtocol: stream.applicationProtocol, context: stream.context,
-            wasResumed: stream.wasResumed, cipher: stream.cipher, serverName: stream.serverName,
-            peerCertificate: stream.peerCertificate, peerSubject: stream.peerSubject,
-            peerSigners: stream.context?.forwarded == .chain ? stream.peerSigners : [])
-    }
+    var facts: SecurityFacts { SecurityFacts(stream) }
 }
 
 /// What a handshake agreed on, and with whom.
@@ -53,4 +47,17 @@ package struct SecurityFacts {
     package let peerSubject: [UInt8]
     /// DER of those that the peer's certificate was verified with, where the context's policy is to forward them.
     package let peerSigners: [[UInt8]]
+
+    /// Of a stream whose handshake is done.
+    package init(_ stream: borrowing TLSStream) {
+        version = stream.version
+        applicationProtocol = stream.applicationProtocol
+        context = stream.context
+        wasResumed = stream.wasResumed
+        cipher = stream.cipher
+        serverName = stream.serverName
+        peerCertificate = stream.peerCertificate
+        peerSubject = stream.peerSubject
+        peerSigners = stream.context?.forwarded == .chain ? stream.peerSigners : []
+    }
 }
