@@ -46,6 +46,7 @@ PROXIED = {
     "v1": (b"PROXY TCP4 203.0.113.9 192.0.2.1 5555 80\r\n", "203.0.113.9"),
     "v1 of IPv6": (b"PROXY TCP6 2001:db8::9 2001:db8::1 5555 80\r\n", "2001:db8::9"),
     "v1 unknown": (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+    "v1 unknown with words": (b"PROXY UNKNOWN what stands here is for nobody to read\r\n", "127.0.0.1"),
     "v2": (v2("203.0.113.9", 5555), "203.0.113.9"),
     "v2 of IPv6": (v2("2001:db8::9", 5555, family=0x21), "2001:db8::9"),
     "v2 with a field behind": (v2("203.0.113.9", 5555, more=b"\x04\x00\x03abc"), "203.0.113.9"),

@@ -38,6 +38,8 @@ package enum ProxyHeader {
 
     /// `TCP4 source destination sourcePort destinationPort` or `UNKNOWN…`.
     private static func parseLine(_ line: Span<UInt8>, count: Int) -> Outcome {
+        // Whatever stands behind UNKNOWN is to be ignored (section 2.1): it need not be five words.
+        if isUnknown(line) { return .header(count: count, client: nil, port: 0, localPort: 0) }
         var parts = InlineArray<5, Range<Int>>(repeating: 0..<0)
         var found = 0
         var start = 0
@@ -48,7 +50,6 @@ package enum ProxyHeader {
             start = index &+ 1
         }
         let family = line.extracting(parts[0])
-        if isUnknown(family) { return .header(count: count, client: nil, port: 0, localPort: 0) }
         guard found == 5, family.count == 4, family[0] == 0x54, family[1] == 0x43, family[2] == 0x50,
             let source = IPAddress(line.extracting(parts[1])), IPAddress(line.extracting(parts[2])) != nil,
             let port = port(line.extracting(parts[3])), let localPort = self.port(line.extracting(parts[4]))
@@ -60,11 +61,11 @@ package enum ProxyHeader {
         }
     }
 
-    private static func isUnknown(_ bytes: Span<UInt8>) -> Bool {
+    private static func isUnknown(_ line: Span<UInt8>) -> Bool {
         let expected: InlineArray<7, UInt8> = [0x55, 0x4E, 0x4B, 0x4E, 0x4F, 0x57, 0x4E]
-        guard bytes.count == 7 else { return false }
-        for index in 0..<7 where bytes[index] != expected[index] { return false }
-        return true
+        guard line.count >= 7 else { return false }
+        for index in 0..<7 where line[index] != expected[index] { return false }
+        return line.count == 7 || line[7] == 0x20
     }
 
     private static func port(_ bytes: Span<UInt8>) -> UInt16? {
