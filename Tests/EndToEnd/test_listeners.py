@@ -145,7 +145,7 @@ def test_the_proxy_protocol_names_the_client(gateway, upstream, name, written):
         assert json.loads(client.get("/").body)["x-forwarded-for"] == client_address, "the header counts for the connection"
 
 
-BROKEN_PROXY = [REQUEST, b"PROXY TCP4 203.0.113.999 192.0.2.1 5555 80\r\n" + REQUEST, b"PROXY TCP4 203.0.113.9\r\n" + REQUEST,
+BROKEN_PROXY = [REQUEST, b"PROXY TCP4 203.0.113.9 2001:db8::1 5555 80\r\n" + REQUEST, b"PROXY TCP4 203.0.113.999 192.0.2.1 5555 80\r\n" + REQUEST, b"PROXY TCP4 203.0.113.9\r\n" + REQUEST,
                 b"PROXY TCP4 203.0.113.9 192.0.2.1 5555 99999\r\n" + REQUEST, b"PROXY " + b"x" * 200 + b"\r\n" + REQUEST,
                 b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c" + bytes(12) + REQUEST, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x02ab" + REQUEST]
 

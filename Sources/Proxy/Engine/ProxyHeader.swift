@@ -51,11 +51,11 @@ package enum ProxyHeader {
         }
         let family = line.extracting(parts[0])
         guard found == 5, family.count == 4, family[0] == 0x54, family[1] == 0x43, family[2] == 0x50,
-            let source = IPAddress(line.extracting(parts[1])), IPAddress(line.extracting(parts[2])) != nil,
+            let source = IPAddress(line.extracting(parts[1])), let destination = IPAddress(line.extracting(parts[2])),
             let port = port(line.extracting(parts[3])), let localPort = self.port(line.extracting(parts[4]))
         else { return .invalid }
-        switch (family[3], source) {
-        case (0x34, .v4), (0x36, .v6):
+        switch (family[3], source, destination) {
+        case (0x34, .v4, .v4), (0x36, .v6, .v6):
             return .header(count: count, client: source.canonical, port: port, localPort: localPort)
         default: return .invalid
         }
