@@ -911,6 +911,21 @@ def test_floods(through, what):
     assert {request.target for request in service.requests} == {"/ok"}
 
 
+def test_a_flood_is_not_read_for_long_behind_its_goaway(through):
+    """`limits.linger`, 64 MiB, is for uploads whose refusal is still to be read."""
+    running, _ = through(listener=limited(pings=10))
+    with H2Client(running.port()) as client:
+        client.settle()
+        for _ in range(12):
+            client.ping()
+        client.until(lambda: client.goaways)
+        assert client.goaways[-1][1] == ENHANCE_YOUR_CALM
+        # More than the kernel's buffers hold.
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(512):
+                client.send(bytes(65_536))
+
+
 def test_an_hpack_bomb(through):
     """A table entry of 4 KiB, named thousands of times in a block of a few KiB."""
     running, service = through()
@@ -980,6 +995,8 @@ def test_more_content_than_the_window_allows(through):
             return
     running, service = through(script)
     with H2Client(running.port()) as client:
+        # What it has to acknowledge comes before the end: it could not be sent then, and the reset not be read.
+        client.settle()
         stream = client.open("POST", "/v", end=False)
         try:
             for _ in range(2000):

@@ -178,12 +178,19 @@ extension Worker where Driver: ~Copyable {
         closeWhenUnused(key)
     }
 
+    /// Bytes that are read away behind the last word to a client that floods.
+    private static var lingerOfFlood: Int { 131_072 }
+
     /// The client broke the protocol, or flooded us; it hears that before the connection ends.
     private mutating func onBroken(_ key: SlabKey, isFlood: Bool) {
         let reason = isFlood ? ConnectionRefusal.Reason.flooded : .brokeRules
         counters.refusals[reason.rawValue] &+= 1
         refusals.note(reason, downstreams[key].listener, downstreams[key].client)
         endConnection(key)
+        guard isFlood, downstreams.contains(key) else { return }
+        // It was told so at once; reading away all that a flood has in the kernel's buffers is what the flood wants.
+        let most = downstreams[key].listener.lingerBytes
+        downstreams[key].lingered = max(0, most &- Self.lingerOfFlood)
     }
 
     /// Whether a connection waits for a request and for nothing else.

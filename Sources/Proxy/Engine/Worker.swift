@@ -44,7 +44,11 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
     var date = DateText()
     var lanes: LogLanes
     package var phase = WorkerPhase.running
-    var nextHousekeeping: Instant
+    var nextHousekeeping: Instant {
+        didSet { nextRound = min(nextRound, nextHousekeeping) }
+    }
+    /// When a turn has more to do than events and deadlines: see `goRound`.
+    private var nextRound: Instant
     /// While draining: when idle connections are closed.
     var drainIdleAt = Instant.never
     /// Connections accepted at the last look at the backlog.
@@ -84,6 +88,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
         callTimers = TimerWheel(now: now)
         random = RandomSource(seed: seed)
         nextHousekeeping = now.advanced(by: Housekeeping.interval)
+        nextRound = nextHousekeeping
         adopt(snapshot)
     }
 
@@ -92,7 +97,7 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
 
     /// One wait and everything that came of it.
     package mutating func turn() {
-        var deadline = min(timers.next, min(nextHousekeeping, lanes.deadline))
+        var deadline = min(timers.next, min(nextRound, lanes.deadline))
         if calls.count > 0 { deadline = min(deadline, callTimers.next) }
         driver.wait(until: deadline)
         while let event = driver.next() {
@@ -107,11 +112,8 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             expireCalls()
             runRunnable()
         }
-        if driver.now >= nextHousekeeping {
-            keepHouse()
-            runRunnable()
-        }
-        if driver.hasStreamOutput { driver.flushStreams() }
+        if driver.now >= nextRound { goRound() }
+        if driver.hasStreamOutput { endTurnOfStreams() }
         balanceMemory()
         lanes.endTurn(now: driver.now)
     }
@@ -191,6 +193,22 @@ package struct Worker<Driver: IODriver & ~Copyable>: ~Copyable {
             if driver.hasStreamEvents { runStreams() }
             // An answer of a stream may let a client of HTTP/1.1 go on with its next request.
         } while !runnable.isEmpty
+    }
+
+    /// Connections that had their share of the turn before are read on; and once a second there is housekeeping.
+    @inline(never)
+    private mutating func goRound() {
+        driver.endRest()
+        if driver.now >= nextHousekeeping { keepHouse() }
+        nextRound = nextHousekeeping
+        runRunnable()
+    }
+
+    /// Who has more to say than its share is heard again in the next turn, for which nobody waits then.
+    @inline(never)
+    private mutating func endTurnOfStreams() {
+        driver.flushStreams()
+        if driver.hasResting { nextRound = driver.now }
     }
 
     @inline(never)

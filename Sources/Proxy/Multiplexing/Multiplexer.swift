@@ -37,6 +37,8 @@ struct Multiplexer: ~Copyable {
     var isDirty = false
     /// Nothing is read before what is queued for the peer is sent: it sends requests and does not read the answers.
     var isHeldUp = false
+    /// It has had its share of this turn: no more is received before what came is read.
+    var isResting = false
     /// Nothing more comes of it and nothing can be sent.
     var isOver = false
     /// Whether the peer was asked to open no more streams.

@@ -31,7 +31,7 @@ extension StreamDriver where Base: ~Copyable {
         pumpWaiting(key)
         guard multiplexers[key].isHeldUp else { return }
         multiplexers[key].isHeldUp = false
-        base.resume(multiplexers[key].socket)
+        if !multiplexers[key].isResting { base.resume(multiplexers[key].socket) }
         readable.append(key)
     }
 
@@ -42,10 +42,35 @@ extension StreamDriver where Base: ~Copyable {
                 if let event = takeNews(stream) { return .socket(event) }
                 continue
             }
-            guard let key = readable.first else { return nil }
-            if let event = read(key) { return event }
-            // News of streams come before the next bytes.
-            if noted.isEmpty, !hasInput(key) { _ = readable.popFirst() }
+            guard let key = readable.popFirst() else { return nil }
+            if spentShare >= Self.turnShare {
+                rest(key)
+                continue
+            }
+            let event = read(key)
+            // Everybody says one thing after the other; and news of streams come before the next bytes.
+            if hasInput(key) { readable.append(key) }
+            if let event { return event }
+        }
+    }
+
+    private mutating func rest(_ key: SlabKey) {
+        guard hasInput(key), !multiplexers[key].isResting else { return }
+        multiplexers[key].isResting = true
+        base.pause(multiplexers[key].socket)
+        resting.append(key)
+        markDirty(key)
+    }
+
+    /// A new turn: those who had to wait have a share of their own, whatever the others had to say.
+    mutating func endRest() {
+        if resting.isEmpty { return }
+        spentShare = 0
+        while let key = resting.popFirst() {
+            guard multiplexers.contains(key) else { continue }
+            multiplexers[key].isResting = false
+            if !multiplexers[key].isHeldUp { base.resume(multiplexers[key].socket) }
+            readable.append(key)
         }
     }
 
@@ -119,6 +144,7 @@ extension StreamDriver where Base: ~Copyable {
         let event = multiplexers[key].frames.next(
             input.span, &at, now: base.now, tables, into: &section, &output)
         keepOutput(key, output)
+        spentShare &+= Self.cost(event, bytes: at)
         if case .data(let id, let range, let isEnd) = event {
             takeContent(key, id, input, range, isEnd: isEnd)
             keepInput(key, input, from: at)
