@@ -53,6 +53,8 @@ package final class Gateway {
     /// Of the process before.
     private let inherited: TLSTicketKeys.Heritage?
     private let metrics: MetricsDesk
+    /// Of the last publication.
+    private var adoption: Adoption?
 
     /// - Parameters:
     ///   - workers: threads, at least one.
@@ -118,6 +120,7 @@ package final class Gateway {
 
     /// Puts a configuration in force for every request that begins from now on. Throws before anything changed.
     package func publish(_ config: GatewayConfig, sockets: [ListenerSocket]) throws {
+        let adoption = try Adoption(workers: workers)
         let next = try compile(config)
         warm(next.upstreams)
         snapshot = next
@@ -125,7 +128,13 @@ package final class Gateway {
         for inbox in inboxes { inbox.post(.adopt(next)) }
         limitUnsent(sockets, next)
         update(sockets)
+        for inbox in inboxes { inbox.post(.told(adoption)) }
+        self.adoption = adoption
     }
+
+    /// Waits until every worker runs new requests under the configuration that was published last, or for that time. How many
+    /// do not yet.
+    package func waitForWorkers(milliseconds: Int64) -> Int { adoption?.wait(milliseconds: milliseconds) ?? 0 }
 
     private func applyLimits(_ config: GatewayConfig) {
         budget.change(

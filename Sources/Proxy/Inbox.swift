@@ -25,6 +25,8 @@ package enum InboxMessage: Sendable {
     /// What waited of the answer is taken: read on.
     case callDemand(ClientCallHandle)
     case cancelCall(ClientCallHandle)
+    /// Say that all messages before this one are heeded.
+    case told(Adoption)
     /// Add what this worker has counted.
     case report(ReportCollection)
     /// End what runs within so many nanoseconds, accept nothing new.
@@ -117,6 +119,7 @@ package final class Inbox: Sendable {
         switch message {
         case .call(let request): request.handle.fail(ClientCallFailure.shutDown)
         case .report(let collection): collection.add(nil)
+        case .told(let adoption): adoption.note()
         default: break
         }
     }

@@ -16,13 +16,14 @@ import Testing
 
     private static func live(
         _ first: String, reloads: [String] = [], busy: Set<String> = [], refused: Set<String> = [], looks: Int = 0,
-        hasFile: Bool = true, keys: [[UInt8]] = [], generation: UInt64 = 0, predecessor: String? = nil,
+        late: Int = 0, hasFile: Bool = true, keys: [[UInt8]] = [], generation: UInt64 = 0, predecessor: String? = nil,
         _ events: [DemandEvent]
     ) -> Outcome {
         let journal = Journal()
         let engine = FakeEngine(journal: journal)
         engine.refused = refused
         engine.looksUntilDrained = looks
+        engine.lateWorkers = late
         engine.allSessionKeys = keys.map { SessionKeys(bytes: $0) }
         let process = GatewayProcess(
             engine: engine, binder: FakeBinder(journal: journal, busy: busy), loader: FakeLoader(reloads),
@@ -68,6 +69,17 @@ import Testing
         #expect(outcome.journal.contains("published 2 \(Self.a) \(Self.b): \(Self.a) \(Self.b)"))
         #expect(outcome.journal.contains("engine publish \(Self.b) kept \(Self.b)"))
         #expect(outcome.journal.contains("published 3 \(Self.b): \(Self.b)"))
+    }
+
+    @Test("a reload is over when the workers serve with it, and says how many do not")
+    func lateWorkers() {
+        let outcome = Self.live(Self.a, reloads: [Self.b], late: 2, [Self.reload, Self.stop])
+        #expect(
+            outcome.journal.filter { $0.hasPrefix("engine waits") || $0.hasPrefix("published 2") || $0.contains(" yet") }
+                == [
+                    "published 2 \(Self.b): \(Self.b)", "engine waits for its workers",
+                    "warning: 2 of the workers do not serve with the new configuration yet",
+                ])
     }
 
     @Test("an invalid file changes nothing and its problems are logged")

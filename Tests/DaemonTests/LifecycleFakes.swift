@@ -27,6 +27,8 @@ final class FakeEngine: GatewayEngine {
     var looksUntilDrained = 0
     /// By turns, the last one from then on.
     var allSessionKeys: [SessionKeys] = []
+    /// Workers that do not hear of a configuration in time.
+    var lateWorkers = 0
     /// What the life cycle tells for metrics.
     private(set) var facts = MetricsDesk.Facts()
     private var isEnding = false
@@ -49,6 +51,11 @@ final class FakeEngine: GatewayEngine {
         journal.write("engine \(verb) \(next.keys.sorted().joined(separator: " ")) kept \(kept.joined(separator: " "))")
         for (name, descriptor) in descriptors where next[name] != descriptor { Descriptors.close(descriptor) }
         descriptors = next
+    }
+
+    func waitForWorkers() -> Int {
+        journal.write("engine waits for its workers")
+        return lateWorkers
     }
 
     func tell(_ change: (inout MetricsDesk.Facts) -> Void) { change(&facts) }

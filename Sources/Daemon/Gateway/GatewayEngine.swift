@@ -20,6 +20,8 @@ package protocol GatewayEngine {
     /// Puts a configuration in force for every request that begins from now on. Fails only as a whole: then everything
     /// is as it was. Listeners with a descriptor of before go on, missing ones are stopped.
     func publish(_ config: GatewayConfig, listeners: [BoundListener]) throws
+    /// Waits, not for ever, until every worker runs new requests under what was published last. How many do not yet.
+    func waitForWorkers() -> Int
     /// Tells whoever asks for metrics what happens to the process.
     func tell(_ change: (inout MetricsDesk.Facts) -> Void)
     /// Stops listening, lets every exchange end, and closes what is left after `timeout`.

@@ -262,6 +262,9 @@ struct GatewayProcess<
         listeners = next
         logs.apply(loaded.config)
         adopt(loaded, generation: snapshot.generation &+ 1)
+        // Who reads that it is in force may count on it.
+        let late = engine.waitForWorkers()
+        if late > 0 { log.warning("\(late) of the workers do not serve with the new configuration yet") }
     }
 
     private static func announcement(of listener: BoundListener, in config: GatewayConfig) -> String {

@@ -12,6 +12,8 @@ import Middleware
 final class ProxyEngine: GatewayEngine {
     /// Descriptors that are no connections: logs, listeners, event loops, files that a reload reads.
     private static let reserve = 256
+    /// Milliseconds: a worker that takes longer to hear of a configuration hangs.
+    private static let adoptionPatience: Int64 = 10_000
     private static let reservePerWorker = 8 + EpollDriver.pipeDescriptors
 
     private let gateway: Gateway
@@ -67,6 +69,7 @@ final class ProxyEngine: GatewayEngine {
         return ListenerSocket(listener: listener.name, descriptor: listener.descriptor, port: port)
     }
 
+    func waitForWorkers() -> Int { gateway.waitForWorkers(milliseconds: Self.adoptionPatience) }
     func tell(_ change: (inout MetricsDesk.Facts) -> Void) { metrics.change(change) }
     func drain(timeout: Duration) { gateway.drain(timeout: timeout) }
     func stop() { gateway.stop() }

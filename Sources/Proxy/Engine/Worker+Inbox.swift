@@ -50,6 +50,8 @@ extension Worker where Driver: ~Copyable {
             continueCall(handle)
         case .cancelCall(let handle):
             cancelCall(handle)
+        case .told(let adoption):
+            adoption.note()
         case .report(let collection):
             collection.add(report())
         case .drain(let timeout, let closing):
