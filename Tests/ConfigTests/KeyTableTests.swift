@@ -20,9 +20,9 @@ import YAML
     static let tables: [Table] = [
         table(
             GatewayDraft.self, flattening: ["config"],
-            besides: ["listeners", "metrics", "upstreams", "middleware", "routes"],
+            besides: ["listeners", "metrics", "admin", "upstreams", "middleware", "routes"],
             twice: true),
-        table(MetricsDraft.self),
+        table(MetricsDraft.self), table(AdminDraft.self),
         table(DefaultsDraft.self), table(LogConfig.self), table(AccessLogConfig.self),
         table(
             ListenerDraft.self, flattening: ["config"], besides: ["name", "location", "bind", "protocols", "tls"],

@@ -75,11 +75,27 @@ import Testing
     func lateWorkers() {
         let outcome = Self.live(Self.a, reloads: [Self.b], late: 2, [Self.reload, Self.stop])
         #expect(
-            outcome.journal.filter { $0.hasPrefix("engine waits") || $0.hasPrefix("published 2") || $0.contains(" yet") }
+            outcome.journal.filter {
+                $0.hasPrefix("engine waits") || $0.hasPrefix("published 2") || $0.contains(" yet")
+            }
                 == [
                     "published 2 \(Self.b): \(Self.b)", "engine waits for its workers",
                     "warning: 2 of the workers do not serve with the new configuration yet",
                 ])
+    }
+
+    @Test("who asks for a reload is answered when it is over, with what is wrong, and on the way out too")
+    func answers() {
+        let outcome = Self.live(
+            Self.a, reloads: [Self.b, "bad", "\(Self.a) workers=3"],
+            [Self.reload, Self.reload, Self.reload, .demands(Demands(stop: true, reload: true)), Self.reload])
+        #expect(
+            outcome.journal.filter { $0.hasPrefix("answer") || $0.hasPrefix("engine waits") } == [
+                "engine waits for its workers", "answer true 2 ", "answer false 2 bad\n",
+                "engine waits for its workers", "answer true 3 ",
+                "answer false 3 no reload: the gateway is draining\n",
+                "answer false 3 no reload: the gateway is draining\n",
+            ])
     }
 
     @Test("an invalid file changes nothing and its problems are logged")

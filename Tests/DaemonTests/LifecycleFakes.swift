@@ -60,6 +60,10 @@ final class FakeEngine: GatewayEngine {
 
     func tell(_ change: (inout MetricsDesk.Facts) -> Void) { change(&facts) }
 
+    func answer(_ outcome: ReloadOutcome) {
+        journal.write("answer \(outcome.succeeded) \(outcome.generation) \(outcome.report)")
+    }
+
     func drain(timeout: Duration) {
         journal.write("engine drain \(timeout)")
         isEnding = true

@@ -3,6 +3,9 @@ import Net
 /// Makes the typed configuration of the draft: resolves names, gives every upstream and middleware its entry, and
 /// flattens groups into routes.
 struct ConfigAssembly {
+    /// Of an admin socket that names none: its owner alone may use it.
+    private static let adminMode: UInt32 = 0o600
+
     let draft: GatewayDraft
     let decoder: ConfigDecoder
     /// False when a file is missing: names may be defined there.
@@ -82,6 +85,7 @@ struct ConfigAssembly {
             config.listeners.append(listener)
         }
         addMetrics(&first)
+        addAdmin(&first)
         guard draft.listen.isEmpty, draft.listeners.isEmpty, knowsNames(of: "listen"), knowsNames(of: "listeners")
         else {
             return
@@ -95,16 +99,42 @@ struct ConfigAssembly {
     }
 
     private mutating func addMetrics(_ first: inout [ListenerConfig.Bind: Place]) {
-        guard let metrics = draft.metrics, let place = given["metrics"] else { return }
-        if let other = draft.listeners.first(where: { $0.name == ListenerConfig.metricsName }) {
-            decoder.report(
-                at: other.place, "`metrics` makes a listener named `\(other.name)` already",
-                related: .init(location: place.location, note: "`metrics` is here"))
-        }
-        var listener = ListenerConfig(location: place.location)
-        listener.name = ListenerConfig.metricsName
+        guard let metrics = draft.metrics, var listener = own("metrics", ListenerConfig.metricsName) else { return }
         add(metrics.bind, to: &listener, first: &first)
         config.metrics = listener
+    }
+
+    private mutating func addAdmin(_ first: inout [ListenerConfig.Bind: Place]) {
+        guard let admin = draft.admin, var listener = own("admin", ListenerConfig.adminName) else { return }
+        var binds: [Located<ListenerConfig.Bind>] = []
+        for var bind in admin.bind {
+            switch bind.value {
+            case .address(.unix(let path)): bind.value = .unix(path: path, mode: Self.adminMode, owner: nil)
+            case .unix(let path, let mode, let owner):
+                bind.value = .unix(path: path, mode: mode ?? Self.adminMode, owner: owner)
+            case .address, .systemd:
+                decoder.report(
+                    at: bind.place, "the admin API is on Unix sockets only",
+                    help: "bind: \"unix:/run/martlet/admin.sock\"")
+                continue
+            }
+            binds.append(bind)
+        }
+        add(binds, to: &listener, first: &first)
+        config.admin = listener
+    }
+
+    /// A listener that `key` makes.
+    private func own(_ key: String, _ name: String) -> ListenerConfig? {
+        guard let place = given[key] else { return nil }
+        if let other = draft.listeners.first(where: { $0.name == name }) {
+            decoder.report(
+                at: other.place, "`\(key)` makes a listener named `\(other.name)` already",
+                related: .init(location: place.location, note: "`\(key)` is here"))
+        }
+        var listener = ListenerConfig(location: place.location)
+        listener.name = name
+        return listener
     }
 
     private func add(

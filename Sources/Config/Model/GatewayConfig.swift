@@ -32,6 +32,8 @@ package struct GatewayConfig: Sendable, Equatable {
     package var listeners: [ListenerConfig] = []
     /// Where metrics are read; nil: nowhere.
     package var metrics: ListenerConfig?
+    /// Where the admin API is; nil: nowhere.
+    package var admin: ListenerConfig?
     /// In the file's order; inline upstreams of routes are here too, under their URL.
     package var upstreams: [UpstreamConfig] = []
     /// Named middleware and the inline ones of routes (with a made-up unique name), in order of appearance.
@@ -41,8 +43,8 @@ package struct GatewayConfig: Sendable, Equatable {
 
     package init() {}
 
-    /// Everything that is listened on, that of metrics too.
-    package var allListeners: [ListenerConfig] { listeners + (metrics.map { [$0] } ?? []) }
+    /// Everything that is listened on, for metrics and administration too.
+    package var allListeners: [ListenerConfig] { listeners + [metrics, admin].compactMap { $0 } }
 }
 
 /// What all listeners and workers may use together.

@@ -85,6 +85,8 @@ package struct ListenerConfig: Sendable, Equatable {
 
     /// Name of the listener that `metrics` makes.
     package static let metricsName = "metrics"
+    /// Name of the listener that `admin` makes.
+    package static let adminName = "admin"
 
     package var name = "default"
     package var bind: [Bind] = []

@@ -1,18 +1,18 @@
 /// Writes JSON text (RFC 8259) piece by piece.
-struct JSONWriter {
-    private(set) var text = ""
+package struct JSONWriter {
+    package private(set) var text = ""
     private var needsComma = false
     private var depth = 0
     private let isIndented: Bool
 
-    init(isIndented: Bool = false) { self.isIndented = isIndented }
+    package init(isIndented: Bool = false) { self.isIndented = isIndented }
 
-    mutating func object(_ body: (inout JSONWriter) -> Void) { nest("{", "}", body) }
+    package mutating func object(_ body: (inout JSONWriter) -> Void) { nest("{", "}", body) }
 
-    mutating func array(_ body: (inout JSONWriter) -> Void) { nest("[", "]", body) }
+    package mutating func array(_ body: (inout JSONWriter) -> Void) { nest("[", "]", body) }
 
     /// The name of the object's member that is written next.
-    mutating func key(_ name: String) {
+    package mutating func key(_ name: String) {
         separate()
         quote(name)
         text += isIndented ? ": " : ":"
@@ -20,19 +20,31 @@ struct JSONWriter {
         isAfterKey = true
     }
 
-    mutating func string(_ value: String) {
+    package mutating func string(_ value: String) {
         separate()
         quote(value)
         needsComma = true
     }
 
-    mutating func member(_ name: String, _ value: String) {
+    package mutating func member(_ name: String, _ value: String) {
         key(name)
         string(value)
     }
 
+    package mutating func member(_ name: String, _ value: Int64) {
+        key(name)
+        raw("\(value)")
+    }
+
+    package mutating func member(_ name: String, _ values: [String]) {
+        key(name)
+        array { json in
+            for value in values { json.string(value) }
+        }
+    }
+
     /// A literal or number that is JSON already.
-    mutating func raw(_ value: String) {
+    package mutating func raw(_ value: String) {
         separate()
         text += value
         needsComma = true

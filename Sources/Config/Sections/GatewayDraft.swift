@@ -9,6 +9,7 @@ struct GatewayDraft: ConfigSection {
     var listen: [Located<ListenerConfig.Bind>] = []
     var listeners: [MapItem<ListenerDraft?>] = []
     var metrics: MetricsDraft?
+    var admin: AdminDraft?
     var upstreams: [MapItem<UpstreamDraft?>] = []
     var middleware: [MapItem<MiddlewareDraft?>] = []
     var defaults = DefaultsDraft()
@@ -53,6 +54,9 @@ struct GatewayDraft: ConfigSection {
             "metrics", \.metrics, .word("off", or: .section), default: nil,
             "Where figures for monitoring are read; `off` for nowhere."),
         ConfigKey(
+            "admin", \.admin, .word("off", or: .section), default: nil,
+            "Where `martlet status` and `martlet reload` reach the gateway; `off` for nowhere."),
+        ConfigKey(
             "include", adding: \.include, .oneOrMore(.located(.text("a path or a pattern such as routes.d/*.yaml"))),
             "More files of the same shape, from the folder of this one; `*` and `?` match in names."),
         ConfigKey(
@@ -66,7 +70,6 @@ struct GatewayDraft: ConfigSection {
             "Middleware by name; routes and `defaults` say where it runs."),
         ConfigKey("defaults", \.defaults, .section, default: .init(), "What holds for every route."),
         ConfigKey("routes", adding: \.routes, .list(of: .route), "Routes; their order does not matter."),
-        ConfigKey(later: "admin", "The admin socket."),
     ]
 
     /// Read before all others, in all files, since others start from them.
@@ -105,6 +108,21 @@ struct MetricsDraft: ConfigSection {
         ConfigKey(
             "bind", \.bind, .oneOrMore(.bind), default: [], isRequired: true,
             "Where to listen, as for listeners.")
+    ]
+}
+
+/// `admin: { bind: ... }`.
+struct AdminDraft: ConfigSection {
+    var bind: [Located<ListenerConfig.Bind>] = []
+
+    static let title = "admin"
+    static let sentence =
+        "The admin API, on a Unix socket: whoever may open the socket may reload the configuration and read how the gateway does. "
+        + "Without a mode only the gateway's own user may (`0600`)."
+    static let keys: [ConfigKey<AdminDraft>] = [
+        ConfigKey(
+            "bind", \.bind, .oneOrMore(.bind), default: [], isRequired: true,
+            "The socket: `unix:/run/martlet/admin.sock`, or a map with `unix`, `mode` and `owner`.")
     ]
 }
 

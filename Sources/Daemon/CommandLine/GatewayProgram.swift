@@ -2,6 +2,7 @@ import Telemetry
 import Config
 import Linux
 import Logging
+import Proxy
 
 /// A process that serves.
 enum GatewayProgram {
@@ -89,15 +90,16 @@ enum GatewayProgram {
             FileAccess.printError(rejected.report)
             return ExitStatus.badConfiguration
         }
+        guard let reloads = try? ReloadRequests() else { return ExitStatus.system }
         defer { logs.stop() }
         var binder = binder
         let sessionKeys = binder.sessionKeys()
-        let demands = SignalDemands(signals: signals, supervisor: parent?.id, control: binder.control)
+        let demands = SignalDemands(signals: signals, supervisor: parent?.id, control: binder.control, reloads: reloads)
         let process = GatewayProcess(
             engine: ProxyEngine(
                 loaded.config, files: files, kinds: RegisteredKinds.current, log: AccessLog(logs.sinks),
                 logger: logs.logger, heartbeats: parent.map { _ in GatewayCommand.heartbeatsDescriptor },
-                sessionKeys: sessionKeys),
+                sessionKeys: sessionKeys, reloads: reloads),
             binder: binder, loader: loader, source: demands, configPath: source.path,
             predecessor: parent?.predecessor, log: logs.logger, logs: logs)
         return process.run(loaded, generation: source.generation)

@@ -7,7 +7,8 @@ struct MartletCommand: ParsableCommand {
         abstract: "An HTTP and WebSocket reverse proxy and API gateway.",
         version: "martlet \(Version.current)",
         subcommands: [
-            RunCommand.self, ProxyCommand.self, CheckCommand.self, RoutesCommand.self, ExplainCommand.self,
+            RunCommand.self, ProxyCommand.self, ReloadCommand.self, StatusCommand.self, CheckCommand.self,
+            RoutesCommand.self, ExplainCommand.self,
             SchemaCommand.self, ReferenceCommand.self, DemoCommand.self,
         ])
 }

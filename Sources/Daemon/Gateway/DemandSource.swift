@@ -1,5 +1,6 @@
 import Containers
 import Linux
+import Proxy
 
 /// What a serving process hears from outside, and its clock.
 protocol DemandSource: ~Copyable {
@@ -24,8 +25,13 @@ struct SignalDemands: DemandSource, ~Copyable {
     private let supervisor: Int32?
     /// Readable when the supervisor is gone.
     private let control: Int32?
+    /// What clients of the admin API ask for.
+    private let reloads: ReloadRequests?
 
-    init(signals: consuming SignalDescriptor, supervisor: Int32?, control: Int32?) {
+    init(
+        signals: consuming SignalDescriptor, supervisor: Int32?, control: Int32?, reloads: ReloadRequests? = nil
+    ) {
+        self.reloads = reloads
         self.signals = signals
         self.supervisor = supervisor
         self.control = control
@@ -36,11 +42,14 @@ struct SignalDemands: DemandSource, ~Copyable {
 
     mutating func next(milliseconds: Int32?) -> DemandEvent {
         var descriptors = [signals.number]
+        if let reloads { descriptors.append(reloads.descriptor) }
+        // Last, so that its place is known.
         if let control { descriptors.append(control) }
         let ready = Poll.wait(descriptors, milliseconds: milliseconds)
-        if ready.contains(index: 1) { return .holderGone }
+        if control != nil, ready.contains(index: descriptors.count - 1) { return .holderGone }
         var demands = Demands()
         while let (signal, sender) = signals.next() { demands.add(signal, from: sender, supervisor: supervisor) }
+        if let reloads, reloads.take() { demands.reload = true }
         return .demands(demands)
     }
 }

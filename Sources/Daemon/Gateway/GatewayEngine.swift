@@ -24,6 +24,8 @@ package protocol GatewayEngine {
     func waitForWorkers() -> Int
     /// Tells whoever asks for metrics what happens to the process.
     func tell(_ change: (inout MetricsDesk.Facts) -> Void)
+    /// Tells those who asked for a reload how it ended.
+    func answer(_ outcome: ReloadOutcome)
     /// Stops listening, lets every exchange end, and closes what is left after `timeout`.
     func drain(timeout: Duration)
     /// Closes everything now.

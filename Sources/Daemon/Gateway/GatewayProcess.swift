@@ -108,6 +108,8 @@ struct GatewayProcess<
         }
         workers = loaded.config.workers
         adopt(loaded, generation: max(generation, 1))
+        let now = source.now
+        engine.tell { $0.started = now }
         tellSuccess()
         watchCertificates(loaded)
         for listener in listeners.bound { log.info("\(Self.announcement(of: listener, in: config))") }
@@ -139,10 +141,13 @@ struct GatewayProcess<
         snapshot = loaded.snapshot
         snapshot.generation = generation
         handOverSessionKeys()
+        let addresses = listeners.bound.map { MetricsDesk.Listener(name: $0.name, address: "\($0.address)") }
         engine.tell { facts in
             facts.version = Version.current
             facts.generation = generation
             facts.isReady = true
+            facts.processID = Process.id
+            facts.listeners = addresses
         }
         binder.published(snapshot, listeners.specs, settings: SupervisorSettings(config))
     }
@@ -207,8 +212,10 @@ struct GatewayProcess<
         if demands.reopenLogs { logs.reopen() }
         if demands.stopNow {
             log.notice("stopping at once")
+            if demands.reload { refuseReload() }
             stopNow(code: 0)
         } else if demands.stop {
+            if demands.reload { refuseReload() }
             stop()
         } else if demands.reload {
             reload()
@@ -220,9 +227,47 @@ struct GatewayProcess<
     private mutating func reload() {
         guard case .serving = phase else {
             log.notice("no reload: the gateway is draining")
+            refuseReload()
             return
         }
         let began = source.now
+        var outcome = ReloadOutcome()
+        outcome.time = source.wallSeconds
+        if let report = takeFile() {
+            outcome.report = report
+        } else {
+            outcome.succeeded = true
+            outcome.report = warnings.map { $0 + "\n" }.joined()
+            if config.workers != workers {
+                log.warning("the number of workers changes only with a restart")
+                outcome.restart.append("workers")
+            }
+        }
+        outcome.generation = snapshot.generation
+        outcome.milliseconds = source.now.since(began) / 1_000_000
+        if outcome.succeeded {
+            tellSuccess()
+            log.info(
+                "reloaded generation=\(snapshot.generation) routes=\(config.routes.count) ms=\(outcome.milliseconds)")
+        }
+        engine.tell { facts in
+            if !outcome.succeeded { facts.reloadSucceeded = false }
+            facts.note(outcome)
+        }
+        engine.answer(outcome)
+    }
+
+    /// Tells those who ask while the process is on its way out.
+    private func refuseReload() {
+        var outcome = ReloadOutcome()
+        outcome.time = source.wallSeconds
+        outcome.generation = snapshot.generation
+        outcome.report = "no reload: the gateway is draining\n"
+        engine.answer(outcome)
+    }
+
+    /// Reads the file and puts it in force. What is wrong, as `check` says it; then nothing changed.
+    private mutating func takeFile() -> String? {
         let loaded: LoadedConfiguration
         switch configPath.map(loader.load(path:)) ?? loader.load(snapshot) {
         case .loaded(let configuration):
@@ -230,22 +275,17 @@ struct GatewayProcess<
         case .rejected(let rejected):
             for error in rejected.errors { log.error("reload: \(error)") }
             log.error("reload failed, nothing changed: \(rejected.summary)")
-            engine.tell { $0.reloadSucceeded = false }
-            return
+            return rejected.report
         }
         for warning in loaded.warnings { log.warning("\(warning)") }
         do {
             try publish(loaded)
         } catch {
             log.error("reload failed, nothing changed: \(error)")
-            engine.tell { $0.reloadSucceeded = false }
-            return
+            return "\(error)\n"
         }
-        tellSuccess()
-        if config.workers != workers { log.warning("the number of workers changes only with a restart") }
         watchCertificates(loaded)
-        let milliseconds = source.now.since(began) / 1_000_000
-        log.info("reloaded generation=\(snapshot.generation) routes=\(config.routes.count) ms=\(milliseconds)")
+        return nil
     }
 
     /// Puts a configuration in force, or changes nothing.

@@ -17,7 +17,8 @@ final class ProxyEngine: GatewayEngine {
     private static let reservePerWorker = 8 + EpollDriver.pipeDescriptors
 
     private let gateway: Gateway
-    private let metrics = MetricsDesk()
+    private let metrics: MetricsDesk
+    private let reloads: ReloadRequests?
     private let names: EndpointNames
 
     /// - Parameters:
@@ -25,12 +26,17 @@ final class ProxyEngine: GatewayEngine {
     ///   - kinds: middleware beside the built-in kinds.
     ///   - heartbeats: descriptor of the `Heartbeats` that the supervisor looks at; nil: there is none.
     ///   - sessionKeys: of the process before.
+    ///   - reloads: those that clients of the admin API ask for.
     ///   - nameServers: `address:port`, several with commas; nil: those of the system.
     init(
         _ config: GatewayConfig, files: Int, kinds: MiddlewareKinds, log: AccessLog, logger: Logger, heartbeats: Int32?,
-        sessionKeys: SessionKeys? = nil, nameServers: String? = nil, timing: ResolverTiming = ResolverTiming()
+        sessionKeys: SessionKeys? = nil, reloads: ReloadRequests? = nil, nameServers: String? = nil,
+        timing: ResolverTiming = ResolverTiming()
     ) {
         let workers = Self.workers(config)
+        let metrics = MetricsDesk(reloads: reloads)
+        self.metrics = metrics
+        self.reloads = reloads
         let calls = CallPort()
         let names = EndpointNames(logger, servers: nameServers, timing: timing)
         self.names = names
@@ -71,6 +77,7 @@ final class ProxyEngine: GatewayEngine {
 
     func waitForWorkers() -> Int { gateway.waitForWorkers(milliseconds: Self.adoptionPatience) }
     func tell(_ change: (inout MetricsDesk.Facts) -> Void) { metrics.change(change) }
+    func answer(_ outcome: ReloadOutcome) { reloads?.answer(outcome) }
     func drain(timeout: Duration) { gateway.drain(timeout: timeout) }
     func stop() { gateway.stop() }
     var sessionKeys: SessionKeys? { gateway.ticketKeys.map { SessionKeys($0) } }

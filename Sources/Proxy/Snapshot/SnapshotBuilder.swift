@@ -42,9 +42,14 @@ package struct SnapshotBuilder: Sendable {
         var routers = [Router?](repeating: nil, count: numbers.count)
         // Connections of a listener that is gone live until they end, under the routes that name no listener.
         for (name, number) in numbers { routers[number] = Router(config.routes, listener: name) }
-        let ownRoutes = config.metrics.map { MetricsRoutes.configs(at: $0.location) } ?? []
+        let metricsRoutes = config.metrics.map { MetricsRoutes.configs(at: $0.location) } ?? []
         if let metrics = config.metrics, let number = numbers[metrics.name] {
-            routers[number] = Router(config.routes + ownRoutes, listener: metrics.name, from: config.routes.count)
+            routers[number] = Router(config.routes + metricsRoutes, listener: metrics.name, from: config.routes.count)
+        }
+        let adminRoutes = config.admin.map { AdminRoutes.configs(at: $0.location) } ?? []
+        if let admin = config.admin, let number = numbers[admin.name] {
+            let others = config.routes + metricsRoutes
+            routers[number] = Router(others + adminRoutes, listener: admin.name, from: others.count)
         }
         for listener in config.allListeners {
             guard let number = numbers[listener.name] else { continue }
@@ -59,7 +64,8 @@ package struct SnapshotBuilder: Sendable {
         for route in config.routes {
             routes.append(try compile(route, config: config, middleware: middleware, lanes: lanes))
         }
-        routes += MetricsRoutes.states(ownRoutes, desk: metrics, certificates: MetricsRoutes.certificates(config))
+        routes += MetricsRoutes.states(metricsRoutes, desk: metrics, certificates: MetricsRoutes.certificates(config))
+        routes += AdminRoutes.states(adminRoutes, of: config, upstreams: upstreams, desk: metrics)
         return Snapshot(
             generation: (previous?.generation ?? 0) + 1, config: config, listeners: listeners, routers: routers,
             routes: routes, upstreams: upstreams, middleware: middleware, logLane: lanes.number(of: .inherit),
