@@ -302,7 +302,9 @@ extension Worker where Driver: ~Copyable {
             endTunnel(exchange)
             return
         }
-        if tunnels[key].isIdle(now: driver.now) {
+        let unsent =
+            driver.queuedBytes(tunnels[key].client.socket) &+ driver.queuedBytes(tunnels[key].upstream.socket)
+        if tunnels[key].isIdle(now: driver.now, unsent: unsent) {
             if exchanges[exchange].code == .none { exchanges[exchange].code = .idleTimeout }
             closeTunnel(exchange, .goingAway, fromClientFault: nil)
             return

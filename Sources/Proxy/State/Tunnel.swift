@@ -29,6 +29,8 @@ struct Tunnel {
     private let idleTimeout: Int64
     private let pingInterval: Int64
     private var lastActivity: Instant
+    /// Bytes that waited for slow peers when the tunnel was last looked at.
+    private var unsent = 0
     private var pingedAt: Instant
     /// We sent a close frame; the tunnel ends when the peers have, or at the deadline.
     private(set) var isClosing = false
@@ -85,7 +87,14 @@ struct Tunnel {
         return min(min(closeAt, drainAt), min(lastActivity.advanced(by: idleTimeout), nextPing))
     }
 
-    func isIdle(now: Instant) -> Bool { !isClosing && lastActivity.advanced(by: idleTimeout) <= now }
+    /// - Parameter unsent: bytes that wait for the peers. One that takes them slowly is not silent, though nothing more is received.
+    mutating func isIdle(now: Instant, unsent: Int) -> Bool {
+        guard !isClosing, lastActivity.advanced(by: idleTimeout) <= now else { return false }
+        guard unsent > 0, unsent != self.unsent else { return true }
+        self.unsent = unsent
+        lastActivity = now
+        return false
+    }
 
     /// Whether a ping is due; it counts as sent.
     mutating func takePing(now: Instant) -> Bool {
