@@ -155,7 +155,7 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "Proxy", "EventLoop", "Containers", "Net", "HTTP", "HTTP1", "HTTP2", "Config", "Upstream", "Middleware",
-                "Telemetry", "Client", "TLS",
+                "Telemetry", "Client", "TLS", "YAML",
             ],
             path: "Tests/Simulation", exclude: ["mutants.txt"], swiftSettings: strict),
         .executableTarget(

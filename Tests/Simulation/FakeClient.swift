@@ -1,5 +1,6 @@
 import Containers
 package import Net
+import TLS
 
 /// A client of the simulated world: sends the requests of its plans over one connection after the other and reads the
 /// answers strictly.
@@ -32,6 +33,8 @@ package final class FakeClient: SimulatedPeer {
     /// Whom the connection's PROXY header names.
     private var namedClient: String?
     private var isProxied = false
+    private var isSecure = false
+    private lazy var security = ClientSecurity(network: network)
     private var hasBadHeader = false
 
     // Of the current answer.
@@ -65,9 +68,11 @@ package final class FakeClient: SimulatedPeer {
         receivedBytes = 0
         namedClient = nil
         hasBadHeader = false
-        let isProxied = network.happens(.clientProxyHeader)
-        network.connectClient(self, address: address, to: isProxied ? Simulation.proxiedDescriptor : descriptor)
-        self.isProxied = isProxied
+        isSecure = network.happens(.clientSecure)
+        isProxied = isSecure ? network.securedIsProxied : network.happens(.clientProxyHeader)
+        let door =
+            isSecure ? Simulation.securedDescriptor : isProxied ? Simulation.proxiedDescriptor : descriptor
+        network.connectClient(self, address: address, to: door)
     }
 
     package func refused(_ connection: SimulatedConnection) {
@@ -82,6 +87,7 @@ package final class FakeClient: SimulatedPeer {
             connection.pace = .slowly(bytes: 1_000 + network.random.below(30_000), every: 5_000_000)
         }
         if isProxied { sendProxyHeader(connection) }
+        if isSecure { security.begin(connection, .http1, mayBePlain: true) }
         sendMore()
     }
 

@@ -1,5 +1,6 @@
 import Containers
 import Net
+import TLS
 
 /// A client of the simulated world that speaks HTTP/2: sends the requests of its plans on the streams of one connection after
 /// the other.
@@ -34,6 +35,8 @@ final class FakeHTTP2Client: SimulatedPeer {
     private var asks: [UInt32: Ask] = [:]
     private var depth = 1
     private var requestsLeft = 0
+    private var isSecure = false
+    private lazy var security = ClientSecurity(network: network)
     /// No further request goes out on this connection.
     private var isClosing = false
 
@@ -49,7 +52,9 @@ final class FakeHTTP2Client: SimulatedPeer {
         depth = 1 + network.random.below(4) * network.random.below(5)
         requestsLeft = 1 + network.random.below(20)
         isClosing = false
-        network.connectClient(self, address: address, to: Simulation.listenerDescriptor)
+        isSecure = !network.securedIsProxied && network.happens(.clientSecure)
+        network.connectClient(
+            self, address: address, to: isSecure ? Simulation.securedDescriptor : Simulation.listenerDescriptor)
     }
 
     func refused(_ connection: SimulatedConnection) {
@@ -64,6 +69,7 @@ final class FakeHTTP2Client: SimulatedPeer {
         if network.happens(.clientSlowReader) {
             connection.pace = .slowly(bytes: 1_000 + network.random.below(30_000), every: 5_000_000)
         }
+        if isSecure { security.begin(connection, .http2, mayBePlain: false) }
         let end = HTTP2End(
             isClient: true, pace: HTTP2Pace(network), connection: connection, network: network, user: self)
         self.end = end
@@ -154,7 +160,7 @@ final class FakeHTTP2Client: SimulatedPeer {
         if case .abortsSending = plan.clientDefect { isEnd = false }
         if plan.expectsContinue { ask.unsentBody = body }
         asks[stream] = ask
-        _ = end.open(HTTP2Request.fields(plan), isEnd: isEnd)
+        _ = end.open(HTTP2Request.fields(plan, isSecure: isSecure), isEnd: isEnd)
         if isEnd { return }
         if plan.expectsContinue {
             network.after(1_000_000_000) { [self] in if self.end === end { sendBody(stream) } }

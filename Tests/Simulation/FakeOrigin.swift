@@ -1,5 +1,6 @@
 import Containers
 package import Net
+import TLS
 
 /// A service behind the gateway: reads requests strictly, answers as each exchange's plan says.
 package final class FakeOrigin: SimulatedService {
@@ -7,14 +8,20 @@ package final class FakeOrigin: SimulatedService {
     private let network: SimulatedNetwork
     private let shadow: ShadowModel
 
-    package init(address: SocketAddress, network: SimulatedNetwork, shadow: ShadowModel) {
+    private let isSecure: Bool
+
+    package init(
+        address: SocketAddress, isSecure: Bool = false, network: SimulatedNetwork, shadow: ShadowModel
+    ) {
         self.address = address
+        self.isSecure = isSecure
         self.network = network
         self.shadow = shadow
     }
 
     package func accept(_ connection: SimulatedConnection) -> any SimulatedPeer {
-        UnknownSession(connection: connection, network: network, shadow: shadow)
+        if isSecure, let peer = SecureOrigin.begin(connection, network) { return peer }
+        return UnknownSession(connection: connection, network: network, shadow: shadow)
     }
 }
 
@@ -39,6 +46,9 @@ private final class UnknownSession: SimulatedPeer {
         bytes += more
         let isPreface = HTTP2Frame.preface.starts(with: bytes.prefix(HTTP2Frame.preface.count))
         guard !isPreface || bytes.count >= HTTP2Frame.preface.count else { return }
+        if let agreed = connection.agreedProtocol, (agreed == .http2) != isPreface {
+            network.violate("another protocol than connection \(connection.number) agreed on")
+        }
         let session: any SimulatedPeer =
             isPreface
             ? HTTP2OriginSession(connection: connection, network: network, shadow: shadow)
@@ -254,6 +264,10 @@ private final class OriginSession: SimulatedPeer {
         isAnswerComplete = true
         if case .untilClose = exchange.plan.responseBody, exchange.plan.answerHasBody {
             network.inflicts(.originUntilClose)
+            if connection.peerSecurity?.saysGoodbye == false {
+                exchange.taints.append("an end that is not said")
+                exchange.lacksEnd = true
+            }
             leave(byReset: false)
             return
         }

@@ -1,5 +1,6 @@
 import Containers
 import Net
+import TLS
 
 /// A client that opens one WebSocket connection and follows its plan.
 final class FakeWebSocketClient: SimulatedPeer {
@@ -19,6 +20,7 @@ final class FakeWebSocketClient: SimulatedPeer {
     private var tunnel: TunnelEnd?
     private var refusal: [UInt8]?
     private var status = 0
+    private var isSecure = false
     private(set) var isDone = false
 
     init(number: Int, address: SocketAddress, network: SimulatedNetwork, shadow: ShadowModel) {
@@ -29,7 +31,11 @@ final class FakeWebSocketClient: SimulatedPeer {
         tunnelPlan = TunnelPlan(nonce: plan.nonce, network: network)
     }
 
-    func start() { network.connectClient(self, address: address, to: Simulation.listenerDescriptor) }
+    func start() {
+        isSecure = !network.securedIsProxied && network.happens(.clientSecure)
+        network.connectClient(
+            self, address: address, to: isSecure ? Simulation.securedDescriptor : Simulation.listenerDescriptor)
+    }
 
     func refused(_ connection: SimulatedConnection) { isDone = true }
 
@@ -38,6 +44,7 @@ final class FakeWebSocketClient: SimulatedPeer {
         if network.happens(.clientSlowReader) {
             connection.pace = .slowly(bytes: 1_000 + network.random.below(30_000), every: 5_000_000)
         }
+        if isSecure { ClientSecurity(network: network).begin(connection, .http1, mayBePlain: true) }
         let exchange = shadow.begin(plan, connection: connection, tunnel: tunnelPlan)
         self.exchange = exchange
         exchange.isFullySent = true

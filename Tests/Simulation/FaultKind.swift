@@ -77,6 +77,34 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     /// Windows are given back in small parts.
     case windowDrops
 
+    // TLS, at both ends.
+    /// Comes in where TLS is spoken.
+    case clientSecure
+    /// Comes back with what it was given.
+    case clientResumes
+    case originResumes
+    /// Knows no newer version than 1.2.
+    case oldTLS
+    case smallRecords
+    /// Ends its direction without saying so before.
+    case clientNoGoodbye
+    case originNoGoodbye
+    /// Asks for hosts that have another policy than the one that it named.
+    case clientMisdirected
+    case clientUntrusting
+    case originUntrusted
+    /// The two ends have no common one.
+    case clientWithoutProtocol
+    case originWithoutProtocol
+    /// Speaks without TLS where TLS has to be.
+    case clientSpeaksPlain
+    case originSpeaksPlain
+    /// Falls silent, ends or resets at any byte of its handshake.
+    case clientBreaksHandshake
+    case originBreaksHandshake
+    case clientBreaksRecord
+    case originBreaksRecord
+
     // Origins.
     case originInterim
     /// More interim answers than anybody wants.
@@ -142,7 +170,9 @@ package enum FaultKind: Int, CaseIterable, Sendable {
             .clientSlowReader, .clientHalfCloses, .clientIsOld, .originInterim, .originUntilClose, .originSlowAnswer,
             .originSlowReader, .authSlow, .authRefuses, .decisionReplies, .callSlowReader, .tunnelRefused,
             .tunnelSilence, .clientGoesAway, .settingsChange, .streamPadding, .streamPing, .windowSmall, .windowLate,
-            .windowDrops, .originFewStreams, .originSettingsLate:
+            .windowDrops, .originFewStreams, .originSettingsLate, .clientSecure, .clientResumes, .originResumes,
+            .oldTLS,
+            .smallRecords, .clientNoGoodbye:
             false
         case .networkReset, .fewSlots, .dnsLate, .dnsGone, .originInterimFlood, .clientBadProxyHeader, .lostOnReset,
             .connectThrown, .connectRefused, .connectHangs, .stall, .stallOne, .closeAfterQuiet, .clientAborts,
@@ -151,7 +181,9 @@ package enum FaultKind: Int, CaseIterable, Sendable {
             .originClosesAfterAnswer, .originClosesIdle, .originSettingsMissing, .originRefusesStream, .originGoesAway,
             .originBreaksFrames, .authFails, .decisionLate, .decisionMissing, .callCancelled,
             .tunnelWrongKey, .tunnelClientBreach, .tunnelOriginBreach, .tunnelTooMuch, .tunnelClientLeaves,
-            .tunnelOriginLeaves:
+            .tunnelOriginLeaves, .originNoGoodbye, .clientMisdirected, .clientUntrusting, .originUntrusted,
+            .clientWithoutProtocol, .originWithoutProtocol, .clientSpeaksPlain, .originSpeaksPlain,
+            .clientBreaksHandshake, .originBreaksHandshake, .clientBreaksRecord, .originBreaksRecord:
             true
         }
     }
@@ -162,7 +194,8 @@ package enum FaultKind: Int, CaseIterable, Sendable {
         switch self {
         case .networkReset, .fewSlots, .dnsLate, .dnsGone, .lostOnReset, .connectThrown, .connectRefused, .connectHangs,
             .stall, .stallOne, .closeAfterQuiet, .originClosesAfterAnswer, .originClosesIdle, .originExtraBytes,
-            .originSettingsMissing, .originBreaksFrames, .originGoesAway:
+            .originSettingsMissing, .originBreaksFrames, .originGoesAway, .originUntrusted, .originWithoutProtocol,
+            .originSpeaksPlain, .originBreaksHandshake, .originBreaksRecord:
             true
         default:
             false

@@ -42,14 +42,16 @@ enum HTTP2Fields {
     }
 
     /// The head of a request as a gateway would write it in HTTP/1.1: `Host` comes first.
-    static func request(_ fields: [(name: String, value: String)]) throws(StrictHead.Malformed) -> StrictHead {
+    static func request(
+        _ fields: [(name: String, value: String)], isSecure: Bool
+    ) throws(StrictHead.Malformed) -> StrictHead {
         if let fault = fault(fields) { throw .init(reason: fault) }
         var pseudo: [String: String] = [:]
         for (name, value) in fields where name.hasPrefix(":") {
             if pseudo.updateValue(value, forKey: name) != nil { throw .init(reason: "\(name) twice") }
         }
         guard var method = pseudo[":method"], let path = pseudo[":path"], let host = pseudo[":authority"],
-            pseudo[":scheme"] == "http", pseudo.count == (method == "CONNECT" ? 5 : 4)
+            pseudo[":scheme"] == (isSecure ? "https" : "http"), pseudo.count == (method == "CONNECT" ? 5 : 4)
         else { throw .init(reason: "pseudo-header fields \(pseudo)") }
         if method == "CONNECT" {
             // RFC 8441 section 4: what HTTP/1.1 asks for with GET and Upgrade.

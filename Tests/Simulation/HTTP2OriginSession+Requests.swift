@@ -6,7 +6,7 @@ extension HTTP2OriginSession: HTTP2EndUser {
         do throws(StrictHead.Malformed) {
             if stream > lastBegun {
                 lastBegun = stream
-                begin(stream, try HTTP2Fields.request(fields), isEnd: isEnd)
+                begin(stream, try HTTP2Fields.request(fields, isSecure: connection.peerSecurity != nil), isEnd: isEnd)
             } else {
                 try HTTP2Fields.trailers(fields)
                 if !isEnd { throw .init(reason: "trailers without an end") }

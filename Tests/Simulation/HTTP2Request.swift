@@ -2,9 +2,9 @@ import Containers
 
 /// A request's fields, as a client of HTTP/2 sends them in the simulated world.
 enum HTTP2Request {
-    static func fields(_ plan: ExchangePlan) -> [(name: String, value: String)] {
+    static func fields(_ plan: ExchangePlan, isSecure: Bool) -> [(name: String, value: String)] {
         var random = RandomSource(seed: plan.cutSeed)
-        var fields = [(":method", plan.method), (":scheme", "http"), (":authority", "a.test")]
+        var fields = [(":method", plan.method), (":scheme", isSecure ? "https" : "http"), (":authority", "a.test")]
         fields.append((":path", "/\(plan.kind.letter)/\(plan.nonce)?fill=\(plan.cutSeed % 97)"))
         // Pseudo-header fields have no order among themselves.
         fields.shuffle(using: &random)

@@ -19,6 +19,7 @@ package struct Regression: Sendable {
         Regression(name: "blankDate", seed: 25),
         Regression(name: "speaksAfterEnd", seed: 133),
         Regression(name: "idleTimeKept", seed: 4_573, faults: [.partialWrite: 500, .delay: 500]),
+        Regression(name: "slowLooksSilent", seed: 20),
         // The first byte of a breach may have been relayed before the second one shows that it is one.
         Regression(name: "the simulation's: a breach that is cut", seed: 93_673),
     ]

@@ -39,6 +39,8 @@ package final class ShadowModel {
         /// For a WebSocket connection.
         let tunnelPlan: TunnelPlan?
         let tunnel = TunnelRecord()
+        /// Its answer ends with the connection, and that ended without saying so.
+        var lacksEnd = false
         /// Times that `forward_auth` was answered.
         package var authAnswers = 0
         /// What the limiter had to say; nil: it was not asked.
@@ -123,6 +125,7 @@ package final class ShadowModel {
         let plan = exchange.plan
         if exchange.headsAtOrigin == 0 { violate(exchange, "an answer of an origin that saw no request") }
         if !exchange.isFullySent, !plan.answersEarly { violate(exchange, "an answer before the request was sent") }
+        if exchange.lacksEnd { violate(exchange, "an answer without its end looked complete") }
         switch plan.originDefect {
         case .malformed: violate(exchange, "a malformed answer looked complete")
         case .stalls, .stopsReading: violate(exchange, "an answer that was never given")
@@ -170,7 +173,7 @@ package final class ShadowModel {
     }
 
     private func isExcused(_ exchange: Exchange) -> Bool {
-        !exchange.taints.isEmpty || isDisturbed(exchange)
+        !exchange.taints.isEmpty || exchange.connection?.trouble != nil || isDisturbed(exchange)
     }
 
     /// Whether something may have hit it that was not meant for it.
@@ -210,6 +213,8 @@ package final class ShadowModel {
         {
             violate(exchange, "sent again after its end")
         }
+        if exchange.connection?.isForbidden == true { violate(exchange, "passed, and had no right to") }
+        if exchange.lacksEnd { exchange.lacksEnd = false }
         checkLeave(exchange, head)
         if plan.clientDefect.map(\.isMalformed) != true { checkHead(exchange, head) }
         return exchange
@@ -264,6 +269,11 @@ package final class ShadowModel {
         if !head.values("x-hop").isEmpty { violate(exchange, "a hop-by-hop field was passed on") }
         if let client = exchange.client, head.values("x-forwarded-for") != [client] {
             violate(exchange, "comes from \(head.values("x-forwarded-for")) in place of \(client)")
+        }
+        if let connection = exchange.connection,
+            head.values("x-forwarded-proto") != [connection.peerSecurity == nil ? "http" : "https"]
+        {
+            violate(exchange, "X-Forwarded-Proto: \(head.values("x-forwarded-proto"))")
         }
         if head.values("x-filler") != [String(repeating: "f", count: plan.fillerCount)] {
             violate(exchange, "a field was changed")

@@ -34,6 +34,19 @@ package final class SimulatedConnection {
 
     private var isWireBroken = false
 
+    // TLS, where it is spoken.
+    lazy var link = SecureLink(&network.random)
+    /// The gateway's end.
+    var security: SimulatedTLS?
+    var isSecuredReported = false
+    /// Nothing but `close` makes sense at the gateway's end.
+    var isSecurityBroken = false
+    var peerSecurity: PeerSecurity?
+    /// Why exchanges on it may fail.
+    var trouble: String?
+    /// No request of it may reach an origin.
+    var isForbidden = false
+
     // The peer's end.
     private var outbox = ByteQueue()
     private var endWanted = false
@@ -44,7 +57,7 @@ package final class SimulatedConnection {
     private var isReadScheduled = false
     package var pace = Pace.atOnce
     /// Bytes that the peer wrote and the network has not taken.
-    var outboxCount: Int { outbox.count }
+    var outboxCount: Int { outbox.count + (peerSecurity?.unsent.count ?? 0) }
     /// The network has taken some of them.
     var whenTaken: (() -> Void)?
 
@@ -98,7 +111,12 @@ package final class SimulatedConnection {
     // MARK: The peer's calls
 
     package func write(_ bytes: [UInt8]) {
-        guard !isPeerGone, !endWanted else { return }
+        guard !isPeerGone, !endWanted, peerSecurity?.wantsEnd != true else { return }
+        putForPeer(peerSecurity.map { sealForPeer(bytes, $0) } ?? bytes)
+    }
+
+    /// Puts bytes on the wire as they are.
+    func putForPeer(_ bytes: [UInt8]) {
         outbox.append(bytes)
         pump()
     }
@@ -107,26 +125,38 @@ package final class SimulatedConnection {
     /// there already or the network would cut between.
     package func writeBehindLast(_ bytes: [UInt8]) -> Bool {
         guard outbox.isEmpty, !isPeerGone, !endWanted, failure == nil, towardsGateway.breaksAt == nil,
-            towardsGateway.room >= bytes.count, towardsGateway.lastArrival >= network.now
+            towardsGateway.room >= bytes.count + 64, towardsGateway.lastArrival >= network.now
         else { return false }
+        let bytes = peerSecurity.map { sealForPeer(bytes, $0) } ?? bytes
         put(bytes, on: \.towardsGateway, at: towardsGateway.lastArrival) { $0.arriveAtGateway($1) }
         return true
     }
 
     /// Ends the peer's direction behind what it wrote.
     package func end() {
+        if let peerSecurity, !mayEnd(peerSecurity) { return }
+        endForPeer()
+    }
+
+    /// Ends it without a word.
+    func endForPeer() {
         endWanted = true
         pump()
     }
 
-    package func close() {
+    package func close() { close { $0.end() } }
+
+    /// As `close`, without the word that TLS has for it.
+    func closeForPeer() { close { $0.endForPeer() } }
+
+    private func close(_ end: (SimulatedConnection) -> Void) {
         guard !isPeerGone else { return }
         if !towardsPeer.arrived.isEmpty {
             reset()
             return
         }
         isPeerGone = true
-        end()
+        end(self)
     }
 
     package func reset() {
@@ -140,6 +170,7 @@ package final class SimulatedConnection {
     func closeJustNow() {
         guard !isPeerGone else { return }
         isPeerGone = true
+        if outbox.isEmpty, towardsGateway.inFlight == 0 { sayGoodbyeJustNow() }
         towardsGateway.isEndSent = true
         towardsGateway.hasEndArrived = true
         if let peer { network.after(0) { peer.wasReset(self) } }
@@ -248,7 +279,7 @@ package final class SimulatedConnection {
     private func readByPeer() {
         switch pace {
         case .atOnce:
-            while !towardsPeer.arrived.isEmpty, !isPeerGone { peer?.received(self, towardsPeer.arrived.take(.max)) }
+            while !towardsPeer.arrived.isEmpty, !isPeerGone { deliver(towardsPeer.arrived.take(.max)) }
             noteRoom()
         case .slowly(_, let interval):
             if !towardsPeer.arrived.isEmpty, !isReadScheduled {
@@ -260,13 +291,13 @@ package final class SimulatedConnection {
         }
         guard towardsPeer.hasEndArrived, towardsPeer.arrived.isEmpty, !isEndDelivered, !isPeerGone else { return }
         isEndDelivered = true
-        peer?.ended(self)
+        deliverEnd()
     }
 
     private func readSlowly() {
         isReadScheduled = false
         if case .slowly(let count, _) = pace, !isPeerGone {
-            peer?.received(self, towardsPeer.arrived.take(count))
+            deliver(towardsPeer.arrived.take(count))
             noteRoom()
         }
         if !isPeerGone { readByPeer() }

@@ -2,7 +2,6 @@ package import Containers
 package import EventLoop
 import Glibc
 package import Net
-package import TLS
 
 /// What the gateway asks of its driver.
 extension SimulatedDriver {
@@ -72,6 +71,7 @@ extension SimulatedDriver {
         guard slots.contains(socket) else { return }
         settle(socket)
         network.note { "shutdownWrite \(slots[socket].number)" }
+        sealEnd(slots[socket])
         slots[socket].shutdownByGateway()
     }
 
@@ -81,6 +81,7 @@ extension SimulatedDriver {
 
     private mutating func remove(_ socket: SocketID, isAbort: Bool) {
         settle(socket)
+        if !isAbort, slots.contains(socket) { sayGoodbye(slots[socket]) }
         guard let connection = slots.remove(socket) else { return }
         network.note { "\(isAbort ? "abort" : "close") \(connection.number)" }
         // A connect that hung until now was in the way of whoever waited for it.
@@ -94,7 +95,7 @@ extension SimulatedDriver {
         if mutation == .neverAsksQuiet { return true }
         let connection = slots[socket]
         if connection.failure != nil && connection.isFailureReported || connection.isEndReported
-            || connection.isReadable
+            || connection.isReadable || connection.isSecurityBroken
         {
             return false
         }
@@ -123,18 +124,12 @@ extension SimulatedDriver {
     package mutating func release(_ socket: SocketID) -> Int32? {
         settle(socket)
         guard let connection = slots.remove(socket) else { return nil }
-        if connection.lastReadTurn >= 0 { network.violate("hands a connection over that was read") }
+        if connection.lastReadTurn >= 0 || connection.security != nil {
+            network.violate("hands a connection over that was read")
+        }
         network.note { "hands connection \(connection.number) over" }
         return network.handOver(connection)
     }
-
-    /// Worlds have no TLS: its records depend on chance that no seed replays.
-    package mutating func secure(_ socket: SocketID, _ stream: consuming TLSStream) {
-        network.violate("TLS in a world that has none")
-    }
-
-    package mutating func security(_ socket: SocketID) -> SecurityFacts? { nil }
-    package mutating func takeSession(_ socket: SocketID) -> TLSSession? { nil }
 
     package mutating func setOwner(_ socket: SocketID, _ owner: UInt64) {
         if slots.contains(socket) { slots[socket].owner = owner }

@@ -12,6 +12,7 @@ extension SimulatedDriver {
         if count <= 0 { network.violate("a relay of \(count) bytes") }
         if connection.relayRest > 0 { network.violate("a relay of a socket that has one") }
         // Not every driver can with every socket.
+        if connection.security != nil || slots[destination].security != nil { return false }
         if connection.number % 4 == 3 || !connection.partial.isEmpty { return false }
         settle(destination)
         network.note { "relay \(connection.number) to \(slots[destination].number): \(count)" }

@@ -16,7 +16,9 @@ extension SimulatedDriver {
 
     /// Waits for the end of the turn, unless something stands before it.
     package mutating func sendInTurn(_ socket: SocketID, _ buffer: consuming Buffer) {
-        guard slots.contains(socket), !slots[socket].isBatched, slots[socket].output.isEmpty else {
+        guard slots.contains(socket), !slots[socket].isBatched, slots[socket].output.isEmpty,
+            slots[socket].security == nil
+        else {
             send(socket, buffer, more: false)
             return
         }
@@ -53,7 +55,7 @@ extension SimulatedDriver {
         guard connection.failure == nil else { return nil }
         if case .reported = connection.connectState {} else { network.violate("a send before the connection stood") }
         if connection.isEndWanted { network.violate("a send after shutdownWrite") }
-        return bytes
+        return seal(bytes, for: connection)
     }
 
     private func put(_ bytes: [UInt8], on connection: SimulatedConnection, more: Bool) {

@@ -233,15 +233,22 @@ package struct SimulatedDriver: IODriver, ~Copyable {
         case .succeeded, .failed: return true
         case .reported: break
         }
+        if connection.isSecurityBroken { return false }
         if connection.failure != nil {
             // What arrived before the reset is read first, unless the gateway does not want to read.
-            return !connection.isFailureReported && (connection.towardsGateway.arrived.isEmpty || connection.isPaused)
+            let isRead =
+                connection.towardsGateway.arrived.isEmpty && !connection.hasUnsealed || connection.isEndReported
+            return !connection.isFailureReported && (isRead || connection.isPaused)
         }
         return connection.isBlocked && connection.isWritable
     }
 
     func hasInput(_ connection: SimulatedConnection) -> Bool {
         guard !connection.isFailureReported, case .reported = connection.connectState else { return false }
+        if let security = connection.security {
+            if connection.isEndReported || connection.isSecurityBroken { return false }
+            if connection.hasUnsealed || !security.input.isEmpty { return true }
+        }
         if !connection.towardsGateway.arrived.isEmpty { return true }
         return connection.towardsGateway.hasEndArrived && !connection.isEndReported && connection.failure == nil
     }
@@ -338,6 +345,7 @@ package struct SimulatedDriver: IODriver, ~Copyable {
         guard slots.contains(id) else { return nil }
         let connection = slots[id]
         guard !connection.isPaused, hasInput(connection) else { return nil }
+        if let security = connection.security { return readSealed(id, connection, security) }
         if connection.towardsGateway.arrived.isEmpty {
             connection.isEndReported = true
             network.note { "end of stream \(connection.number)" }

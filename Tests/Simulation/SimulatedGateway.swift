@@ -5,6 +5,7 @@ import EventLoop
 import Middleware
 import Net
 import Proxy
+import TLS
 import Telemetry
 import Upstream
 
@@ -32,6 +33,7 @@ final class SimulatedGateway {
     private var debts = 0
     /// Decisions that never come.
     private var forgotten: [CheckedContinuation<ExchangeKind.Decision, Never>] = []
+    private let tickets = TLSTicketKeys()
     /// All that were ever in force.
     private var snapshots: [Snapshot] = []
     /// Connections to an upstream, at most, by the most generous configuration so far.
@@ -76,7 +78,9 @@ final class SimulatedGateway {
         scheduleNames()
     }
 
-    private static let descriptors = [Simulation.listenerDescriptor, Simulation.proxiedDescriptor]
+    private static let descriptors = [
+        Simulation.listenerDescriptor, Simulation.proxiedDescriptor, Simulation.securedDescriptor,
+    ]
 
     // MARK: Names
 
@@ -234,7 +238,8 @@ final class SimulatedGateway {
 
     private func adopt(_ config: GatewayConfig) throws -> Snapshot {
         let snapshot = try builder.build(
-            config, previous: snapshots.last, numbers: ["default": 0, "proxied": 1], lanes: LogLaneNumbers())
+            config, previous: snapshots.last, numbers: ["default": 0, "proxied": 1, "secured": 2],
+            lanes: LogLaneNumbers(), tickets: tickets)
         snapshots.append(snapshot)
         tellNames(snapshot)
         for upstream in config.upstreams {

@@ -1,6 +1,8 @@
+import Config
 package import Containers
 import EventLoop
 package import Net
+import TLS
 
 /// The world outside a worker: time, wires, listening sockets, services. One object that the driver and the harness
 /// share; everything runs on one thread and follows from the seed.
@@ -50,6 +52,11 @@ package final class SimulatedNetwork {
     /// When the gateway is told to end, and when it may cut what is not over by then.
     package var endsAt = Instant.never
     package var endedAt = Instant.never
+    /// Handshakes of TLS that came to an end in order.
+    package var handshakes = 0
+    /// What is spoken behind the handshake where clients come in with TLS, and whether a PROXY header stands before.
+    private(set) var securedProtocols: [TLSApplicationProtocol] = []
+    private(set) var securedIsProxied = false
     /// Connections that the gateway opened and did not close.
     package var upstreamOpen = 0
     package var upstreamOpenMax = 0
@@ -167,6 +174,11 @@ package final class SimulatedNetwork {
 
     package func openListener(_ descriptor: Int32, address: SocketAddress) {
         listeners[descriptor] = Listener(address: address)
+    }
+
+    func noteSecured(_ listener: ListenerConfig) {
+        securedProtocols = listener.protocols.map { $0 == .http2 ? .http2 : .http1 }
+        securedIsProxied = listener.proxyProtocol != nil
     }
 
     func listens(_ descriptor: Int32) { listeners[descriptor]?.holders += 1 }

@@ -15,11 +15,22 @@ package struct Simulation {
     package static let listenerDescriptor: Int32 = 1 << 28
     /// Where clients stand behind a proxy that names them.
     package static let proxiedDescriptor = listenerDescriptor + 1
+    /// Where TLS is spoken.
+    package static let securedDescriptor = listenerDescriptor + 2
     package static let listenerAddress = SocketAddress.ip(.v4(0x0A00_0001), port: 80)
     /// Where origins listen.
     package static let origins: [SocketAddress] = [
         .ip(.v4(0x0A00_0101), port: 9_000), .ip(.v4(0x0A00_0102), port: 9_000), .unix(path: "/run/origin.sock"),
     ]
+    /// Of origins that are reached by TLS.
+    static let securePort: UInt16 = 9_443
+    static let secureSuffix = ".tls"
+    static let secureOrigins: [SocketAddress] = origins.map {
+        switch $0 {
+        case .ip(let address, _): .ip(address, port: securePort)
+        case .unix(let path): .unix(path: path + secureSuffix)
+        }
+    }
     package static let originName = "origin.test"
     package static let authService = SocketAddress.ip(.v4(0x0A00_0201), port: 9_100)
     /// Of calls that name no upstream.
@@ -42,11 +53,11 @@ package struct Simulation {
     package var mutation: Mutation?
     package var trace: ((String) -> Void)?
 
-    package init(seed: UInt64) {
+    package init(seed: UInt64) throws {
         self.seed = seed
         faults = FaultPlan(seed: seed)
         plan = WorldPlan(seed: seed)
-        config = WorldConfig.draw(seed: seed)
+        config = try WorldConfig.draw(seed: seed)
     }
 
     package func run() throws -> Report {
@@ -66,8 +77,13 @@ package struct Simulation {
         }
         network.openListener(Self.listenerDescriptor, address: Self.listenerAddress)
         network.openListener(Self.proxiedDescriptor, address: Self.listenerAddress)
+        network.openListener(Self.securedDescriptor, address: Self.listenerAddress)
+        network.noteSecured(config.listeners[2])
         for address in Self.origins + [Self.callOrigin] {
             network.add(FakeOrigin(address: address, network: network, shadow: shadow))
+        }
+        for address in Self.secureOrigins {
+            network.add(FakeOrigin(address: address, isSecure: true, network: network, shadow: shadow))
         }
         network.add(FakeAuthService(address: Self.authService, network: network, shadow: shadow))
         let gateway = try SimulatedGateway(
@@ -133,6 +149,7 @@ package struct Simulation {
         figures.streamBytesMax = network.streamBytesMax
         figures.streams = multiplexed.reduce(0) { $0 + $1.streams }
         figures.relays = network.relays
+        figures.handshakes = network.handshakes
         figures.handOvers = network.handOversCount
         figures.refused = gateway.limiterRefusals
         figures.tunnels = shadow.tunnels

@@ -15,6 +15,8 @@ package struct SimulationFigures: Sendable {
     /// Requests of clients that speak HTTP/2.
     package var streams = 0
     package var relays = 0
+    /// Of TLS, by both kinds of peers.
+    package var handshakes = 0
     package var handOvers = 0
     /// By the limiter, as it must.
     package var refused = 0
@@ -36,6 +38,7 @@ package struct SimulationFigures: Sendable {
         streamBytesMax = max(streamBytesMax, other.streamBytesMax)
         streams += other.streams
         relays += other.relays
+        handshakes += other.handshakes
         handOvers += other.handOvers
         refused += other.refused
         tunnels += other.tunnels
@@ -51,7 +54,7 @@ package struct SimulationFigures: Sendable {
             at most \(queuedBytesMax) bytes queued on a connection, \(streamBytesMax) held of a stream, \(buffersMax) buffers \
             of a worker in use
             \(relays) pieces relayed, \(handOvers) connections handed over, \(refused) requests refused by the limiter, \
-            \(tunnels) WebSocket connections, \(streams) requests of clients on streams
+            \(tunnels) WebSocket connections, \(streams) requests of clients on streams, \(handshakes) handshakes of TLS
             \(injected) faults of \(faults.counts.count - faults.missing.count) kinds of \(faults.counts.count):
             \(faults.table)
             """

@@ -8,10 +8,10 @@ package struct SimulationRun: Sendable {
 
     /// Runs a seed; `faults` have other chances than the seed gives them.
     package mutating func run(_ seed: UInt64, faults: [FaultKind: Int] = [:], isTold: Bool = false) {
-        var simulation = Simulation(seed: seed)
-        for (kind, chance) in faults { simulation.faults[kind] = chance }
-        if isTold { simulation.trace = { print($0) } }
         do {
+            var simulation = try Simulation(seed: seed)
+            for (kind, chance) in faults { simulation.faults[kind] = chance }
+            if isTold { simulation.trace = { print($0) } }
             let report = try simulation.run()
             figures.add(report.figures)
             if report.violations.isEmpty { return }

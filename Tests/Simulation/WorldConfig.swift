@@ -6,7 +6,7 @@ import Net
 enum WorldConfig {
     static let place = Location(file: "simulation", line: 1, column: 1)
 
-    static func draw(seed: UInt64) -> GatewayConfig {
+    static func draw(seed: UInt64) throws -> GatewayConfig {
         var random = RandomSource(seed: seed ^ 0xC0F1_60AD)
         var config = GatewayConfig()
         config.accessLog = nil
@@ -24,6 +24,7 @@ enum WorldConfig {
             config.listeners[index].protocols = [.http1, .http2Cleartext]
             config.listeners[index].http2.streams = [2, 5, 128][Int(seed / 2 % 3)]
         }
+        config.listeners.append(try secured(config.listeners[0], seed: seed))
         var upstream = UpstreamConfig(name: "origin", location: place)
         upstream.endpoints = Simulation.origins.prefix(1 + random.below(3)).map { endpoint($0) }
         if random.below(3) == 0 { upstream.endpoints[0] = named }
@@ -36,6 +37,7 @@ enum WorldConfig {
         upstream.pool.maxConnections = [1, 2, 5, 100][random.below(4)]
         upstream.pool.idleTimeout = .milliseconds([20, 300, 15_000, 40_000][random.below(4)])
         if speaksHTTP2(seed) { upstream.protocolVersion = .http2Cleartext }
+        try secure(&upstream, seed: seed)
         var auth = UpstreamConfig(name: "auth", location: place)
         auth.endpoints = [endpoint(Simulation.authService)]
         auth.timeouts.connect = .seconds(1)
@@ -141,10 +143,13 @@ enum WorldConfig {
         case 0, 1:
             let count = 1 + random.below(Simulation.origins.count)
             config.upstreams[0].endpoints = Simulation.origins.prefix(count).map { endpoint($0) }
+            secureAgain(&config.upstreams[0], &random)
         case 2: config.upstreams[0].balance = balance(&random)
         case 3: config.upstreams[0].pool.maxConnections = [1, 2, 5, 100][random.below(4)]
         case 4: config.middleware = middleware(limit: drawLimit(&random))
-        case 5: config.upstreams[0].protocolVersion = [.http1, .http2Cleartext][random.below(2)]
+        case 5:
+            config.upstreams[0].protocolVersion = [.http1, .http2Cleartext][random.below(2)]
+            fitProtocol(&config.upstreams[0], &random)
         default: break
         }
         return config

@@ -6,7 +6,7 @@ import Testing
     private func run(
         _ seed: UInt64, mutation: Mutation? = nil, isDigested: Bool = false
     ) throws -> Simulation.Report {
-        var simulation = Simulation(seed: seed)
+        var simulation = try Simulation(seed: seed)
         simulation.mutation = mutation
         // What a mistake needs to show is made likely; finding it remains the shadow model's work.
         switch mutation {
