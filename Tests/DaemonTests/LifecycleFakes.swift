@@ -138,6 +138,7 @@ struct FakeBinder: ListenerBinder, ~Copyable {
         journal.write("published \(snapshot.generation) \(text): \(specs.map(\.description).joined(separator: " "))")
     }
 
+    mutating func reloadFailed(_ reason: String) { journal.write("told of the failure") }
     mutating func sessionKeys() -> SessionKeys? { nil }
     mutating func keep(_ keys: SessionKeys) { journal.write("keep \(keys.bytes)") }
     mutating func ready() { journal.write("ready") }

@@ -17,7 +17,8 @@ import Testing
         specs.enumerated().map { .bind(number: UInt32($0.offset), $0.element) } + [
             .release([]), .release(specs), .published(generation: .max, specs), .published(generation: 0, []), .ready,
             .draining, .settings(SupervisorSettings(GatewayConfig())), .settings(unwatched),
-            .keepSessionKeys([]), .keepSessionKeys([1, 0, 255]), .askSessionKeys(number: 7),
+            .reloadFailed("line 3: unknown key"), .reloadFailed(""), .keepSessionKeys([]),
+            .keepSessionKeys([1, 0, 255]), .askSessionKeys(number: 7),
         ]
 
     private static var unwatched: SupervisorSettings {

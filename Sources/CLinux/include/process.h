@@ -58,6 +58,10 @@ int cl_send_message(int fd, const void *bytes, size_t count, const int *descript
 long cl_receive_message(
     int fd, void *bytes, size_t capacity, int *descriptors, size_t descriptor_capacity, size_t *descriptor_count);
 
+// Sends one datagram to a Unix socket's path ('@' in front: an abstract name), with a descriptor unless that is -1. Waits at most so
+// long for room there.
+int cl_send_datagram(const char *path, const void *bytes, size_t count, int descriptor, int timeout_ms);
+
 int cl_memory_file(const char *name);
 // No more changes of content or size.
 int cl_seal(int fd);

@@ -228,6 +228,7 @@ struct GatewayProcess<
         guard case .serving = phase else {
             log.notice("no reload: the gateway is draining")
             refuseReload()
+            binder.reloadFailed("the gateway is draining")
             return
         }
         let began = source.now
@@ -235,6 +236,7 @@ struct GatewayProcess<
         outcome.time = source.wallSeconds
         if let report = takeFile() {
             outcome.report = report
+            binder.reloadFailed(report)
         } else {
             outcome.succeeded = true
             outcome.report = warnings.map { $0 + "\n" }.joined()

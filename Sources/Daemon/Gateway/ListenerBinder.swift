@@ -10,6 +10,8 @@ protocol ListenerBinder: ~Copyable {
     mutating func release(_ specs: [ListenSpec])
     /// A configuration is in force that uses these sockets and wants this of the holder.
     mutating func published(_ snapshot: ConfigSnapshot, _ specs: [ListenSpec], settings: SupervisorSettings)
+    /// A reload changed nothing, and why.
+    mutating func reloadFailed(_ reason: String)
     /// What the process before left; nil: there was none, or it had no TLS sessions.
     mutating func sessionKeys() -> SessionKeys?
     /// Keeps them for the next process.
@@ -52,6 +54,7 @@ struct LocalBinder: ListenerBinder, ~Copyable {
         for failure in table.keep(only: specs) { report(failure.description) }
     }
 
+    mutating func reloadFailed(_ reason: String) {}
     mutating func sessionKeys() -> SessionKeys? { nil }
     mutating func keep(_ keys: SessionKeys) {}
     mutating func ready() {}
@@ -147,6 +150,9 @@ struct RemoteBinder: ListenerBinder, ~Copyable {
             report("the supervisor did not get the configuration: \(error)")
         }
     }
+
+    /// A line: the rest is in the log.
+    mutating func reloadFailed(_ reason: String) { send(.reloadFailed(String(reason.prefix(500)))) }
 
     mutating func ready() { send(.ready) }
     mutating func draining() { send(.draining) }

@@ -31,6 +31,7 @@ struct Supervisor: ~Copyable {
     private var child: Int32?
     private var watch = HangWatch()
     private var heartbeats: Heartbeats?
+    private var manager: ServiceManager
     /// It was said that a debugger keeps the gateway from running.
     private var hasMentionedDebugger = false
     /// How the last gateway process ended, if one did that should not have.
@@ -46,7 +47,11 @@ struct Supervisor: ~Copyable {
         self.command = command
         self.snapshot = snapshot
         signals = try SignalDescriptor([.hangup, .interrupt, .quit, .user1, .terminate, .child])
-        listeners = ListenerTable(systemd: .fromEnvironment())
+        let systemd = SystemdSockets.fromEnvironment()
+        sessionKeys = systemd.sessionKeys
+        listeners = ListenerTable(systemd: systemd)
+        let log = SupervisorLog()
+        manager = .fromEnvironment { log.write(.warning, "cannot tell the service manager: \($0)") }
         // Swift's own backtraces take a crashing process seconds, in which nobody accepts. Who wants them sets the variable.
         if Process.environment("SWIFT_BACKTRACE") == nil { Process.setEnvironment("SWIFT_BACKTRACE", "enable=no") }
     }
@@ -77,11 +82,12 @@ struct Supervisor: ~Copyable {
             spawn()
         }
         if let due = watch.next, now >= due { look(now) }
+        if let due = manager.next, now >= due { manager.look(child == nil ? [] : workerCounts(), now: now) }
     }
 
     /// Milliseconds until something is due; nil: nothing is.
     private func timeout() -> Int32? {
-        guard let due = [restartAt, killAt, watch.next].compactMap({ $0 }).min() else { return nil }
+        guard let due = [restartAt, killAt, watch.next, manager.next].compactMap({ $0 }).min() else { return nil }
         let nanoseconds = max(0, due.since(Clock.monotonic))
         return Int32(clamping: nanoseconds / 1_000_000 + 1)
     }
@@ -155,12 +161,17 @@ struct Supervisor: ~Copyable {
 
     // MARK: Hangs
 
-    private mutating func look(_ now: Instant) {
+    /// Turns of the workers that have begun.
+    private func workerCounts() -> [UInt64] {
         var counts: [UInt64] = []
         while counts.count < Heartbeats.limit, let count = heartbeats?.count(counts.count), count != Heartbeats.never {
             counts.append(count)
         }
-        guard let finding = watch.look(counts, now: now), let child else { return }
+        return counts
+    }
+
+    private mutating func look(_ now: Instant) {
+        guard let finding = watch.look(workerCounts(), now: now), let child else { return }
         let standstill = Process.standstill(of: child)
         let what: String
         switch finding {
@@ -199,6 +210,7 @@ struct Supervisor: ~Copyable {
             }
         case .terminate, .interrupt, .quit:
             let isUrgent = policy.isStopping || signal == .quit
+            if !policy.isStopping { manager.stopping(drainTime: log.settings.drainTime) }
             policy.isStopping = true
             guard let child else {
                 exitCode = 0
@@ -207,6 +219,7 @@ struct Supervisor: ~Copyable {
             Process.send(signal, to: child)
             if isUrgent { killAt = Clock.monotonic.advanced(by: Self.killAfter) }
         case .hangup:
+            manager.reloading(now: Clock.monotonic)
             if let child { Process.send(signal, to: child) } else { reloadIsDue = true }
         case .user1:
             if let child { Process.send(signal, to: child) }
@@ -263,17 +276,22 @@ struct Supervisor: ~Copyable {
         case .settings(let settings):
             log.settings = settings
             watch.limit = settings.hangTimeout
-        case .published(_, let specs):
+        case .reloadFailed(let reason):
+            manager.reloadFailed(reason)
+        case .published(let generation, let specs):
             guard let file = descriptors.takeFirst(), MemoryFile.isSealed(file.number) else { throw MalformedMessage() }
             snapshot = consume file
             for failure in listeners.keep(only: specs) { log.write(.warning, failure.description) }
+            manager.published(generation: generation)
         case .keepSessionKeys(let keys):
             sessionKeys = keys
+            manager.keep(sessionKeys: keys)
         case .askSessionKeys(let number):
             reply(.sessionKeys(number: number, sessionKeys), [])
         case .ready:
             policy.ready()
             watch.served()
+            manager.ready(now: Clock.monotonic)
             Process.releaseMemory()
         case .draining:
             policy.isStopping = true

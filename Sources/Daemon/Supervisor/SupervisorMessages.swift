@@ -14,6 +14,8 @@ enum GatewayRequest: Equatable {
     case keepSessionKeys([UInt8])
     /// Asks for those that the process before left; answered under the same number.
     case askSessionKeys(number: UInt32)
+    /// The file was read again and changed nothing, for this reason.
+    case reloadFailed(String)
     /// The gateway ends by itself; no socket is needed any more.
     case draining
 
@@ -44,6 +46,9 @@ enum GatewayRequest: Equatable {
         case .askSessionKeys(let number):
             writer.write(UInt8(8))
             writer.write(number)
+        case .reloadFailed(let reason):
+            writer.write(UInt8(9))
+            writer.write(reason)
         }
         return writer.bytes
     }
@@ -59,6 +64,7 @@ enum GatewayRequest: Equatable {
         case 6: self = .settings(try reader.supervisorSettings())
         case 7: self = .keepSessionKeys(try reader.blob())
         case 8: self = .askSessionKeys(number: try reader.number32())
+        case 9: self = .reloadFailed(try reader.text())
         default: throw MalformedMessage()
         }
         try reader.finish()

@@ -7,6 +7,8 @@ package struct SupervisorSettings: Sendable, Equatable {
     package var level = LogConfig.Level.info
     /// Nanoseconds without a turn after which a worker hangs; nil: nobody looks.
     package var hangTimeout: Int64?
+    /// Nanoseconds from the wish to stop until the last request is cut.
+    package var drainTime: Int64 = 0
 
     package init() {}
 
@@ -14,6 +16,7 @@ package struct SupervisorSettings: Sendable, Equatable {
         format = config.log.format
         level = config.log.level
         hangTimeout = config.hangTimeout?.nanoseconds
+        drainTime = (config.drainDelay + config.drainTimeout).nanoseconds
     }
 }
 
@@ -23,6 +26,7 @@ extension MessageWriter {
         write(settings.level.rawValue)
         // 0 is no time that can be configured.
         write(UInt64(clamping: settings.hangTimeout ?? 0))
+        write(UInt64(clamping: settings.drainTime))
     }
 }
 
@@ -30,11 +34,12 @@ extension MessageReader {
     mutating func supervisorSettings() throws(MalformedMessage) -> SupervisorSettings {
         var settings = SupervisorSettings()
         guard let format = LogConfig.Format(rawValue: try text()), let level = LogConfig.Level(rawValue: try text()),
-            let hangTimeout = Int64(exactly: try number64())
+            let hangTimeout = Int64(exactly: try number64()), let drainTime = Int64(exactly: try number64())
         else { throw MalformedMessage() }
         settings.format = format
         settings.level = level
         settings.hangTimeout = hangTimeout > 0 ? hangTimeout : nil
+        settings.drainTime = drainTime
         return settings
     }
 }

@@ -4,7 +4,11 @@ import Linux
 struct SystemdSockets {
     /// Most sockets that are taken over.
     private static let limit = 256
+    /// Most bytes of session keys.
+    private static let keysLimit = 65_536
     private(set) var byName: [String: [Int32]] = [:]
+    /// What `ServiceManager` had the manager keep when we were here before.
+    private(set) var sessionKeys: [UInt8] = []
 
     init() {}
 
@@ -17,6 +21,12 @@ struct SystemdSockets {
         guard let pid = values[0].flatMap(Int32.init), pid == Process.id else { return sockets }
         for (name, number) in assignments(count: values[1], names: values[2]) {
             Descriptors.setCloseOnExec(number)
+            if name == ServiceManager.sessionKeysName {
+                // What nobody sealed is not from us.
+                sockets.sessionKeys = (try? MemoryFile.contents(of: number, limit: keysLimit)).flatMap { $0 } ?? []
+                Descriptors.close(number)
+                continue
+            }
             guard Descriptors.isListening(number) else { continue }
             Descriptors.setNonBlocking(number)
             sockets.byName[name, default: []].append(number)

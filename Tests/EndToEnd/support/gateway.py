@@ -25,11 +25,13 @@ def eventually(condition, seconds: float = 10, what: str = "the condition"):
 
 class Gateway:
     def __init__(self, binary: str, folder: Path, config: str, arguments=(), environment=None, access_log: bool = True,
-                 wrapper=(), own_log: Path | None = None):
+                 wrapper=(), own_log: Path | None = None, inherited=()):
         self.binary = binary
         self.folder = folder
         self.arguments = list(arguments)
         self.wrapper = list(wrapper)
+        # Descriptors that its wrapper gets.
+        self.inherited = list(inherited)
         self.environment = {**os.environ, **(environment or {})}
         self.config_path = folder / "martlet.yaml"
         self.log_path = folder / "martlet.log"
@@ -62,7 +64,8 @@ class Gateway:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.wrapper, self.binary, "run", "--config", str(self.config_path), *self.arguments], stdin=subprocess.DEVNULL,
-                stdout=log if output is None else output, stderr=log if output is None else output, env=self.environment, cwd=self.folder, start_new_session=True)
+                stdout=log if output is None else output, stderr=log if output is None else output, env=self.environment, cwd=self.folder, start_new_session=True,
+                pass_fds=self.inherited)
         return self.process
 
     def expected_listeners(self) -> int:
