@@ -16,6 +16,9 @@ struct ConnectionOptions {
     /// Whether an option is the name of a field that has to go.
     private(set) var namesFields = false
 
+    /// More elements than anybody has use for: looking for fields of all these names would take quadratic time.
+    var hasTooMany: Bool { elementCount > RequestLimits.listElements }
+
     func contains(_ option: Known) -> Bool { known.contains(option) }
 
     /// Reads one line's value. False when an element is no token or there are too many of them.

@@ -33,7 +33,10 @@ struct ResponseFields {
             try noteFraming(line.known, line.value, bytes, head.minorVersion)
         case .connection:
             head.fields[last].isRemoved = true
-            if !options.note(bytes.extracting(line.value.range)) { optionsAreBroken = true }
+            if !options.note(bytes.extracting(line.value.range)) {
+                if options.hasTooMany { throw ResponseFailure(.responseInvalid) }
+                optionsAreBroken = true
+            }
         case .keepAlive:
             head.fields[last].isRemoved = true
             head.keepAliveTimeoutSeconds = KeepAliveField.timeout(bytes.extracting(line.value.range))
@@ -82,7 +85,8 @@ struct ResponseFields {
 
     /// Decides what needs all lines.
     mutating func finish(_ bytes: Span<UInt8>, _ requestMethod: Method, _ head: inout ResponseHead) {
-        if options.namesFields { options.removeNamed(bytes, &head.fields) }
+        // Of a list that is broken nothing was read behind the fault: what stands there may be a name.
+        if options.namesFields || optionsAreBroken { options.removeNamed(bytes, &head.fields) }
         head.keepAlive =
             !optionsAreBroken && !options.contains(.close) && (head.minorVersion > 0 || options.contains(.keepAlive))
         if head.status == 101 {
