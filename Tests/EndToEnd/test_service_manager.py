@@ -84,7 +84,7 @@ def test_a_life_is_told_step_by_step(gateway, manager):
     assert not running.reload()
     at, _ = manager.wait("RELOADING", at)
     at, message = manager.wait("READY", at)
-    assert re.match(r"Serving, generation 2; the last reload failed: .*1 error", message["STATUS"]), message
+    assert re.match(r"Serving, generation 2; the last reload failed: \S+martlet\.yaml:1:9: error: `nonsense` lacks the port$", message["STATUS"]), message
 
     running.process.send_signal(signal.SIGTERM)
     at, message = manager.wait("STOPPING", at)

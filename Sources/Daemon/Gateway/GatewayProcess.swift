@@ -236,7 +236,7 @@ struct GatewayProcess<
         outcome.time = source.wallSeconds
         if let report = takeFile() {
             outcome.report = report
-            binder.reloadFailed(report)
+            binder.reloadFailed(Self.reason(in: report))
         } else {
             outcome.succeeded = true
             outcome.report = warnings.map { $0 + "\n" }.joined()
@@ -257,6 +257,12 @@ struct GatewayProcess<
             facts.note(outcome)
         }
         engine.answer(outcome)
+    }
+
+    /// The first error, in a line: warnings stand between the errors.
+    private static func reason(in report: String) -> String {
+        let lines = report.split(separator: "\n")
+        return String(lines.first { $0.contains(": error: ") } ?? lines.first ?? "")
     }
 
     /// Tells those who ask while the process is on its way out.
